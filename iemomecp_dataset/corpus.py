@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from iemomecp_dataset.rejoining import whole_dialogues
 from iemomecp_dataset.rows import is_synthetic, list_item, missing_texts
 from iemomecp_dataset.schema import EXPLANATION_STATUSES, PAIR_LABELS, ROLE_LABELS, SPLITS, Row, canonical_split
 
-__all__ = ["IN_MEMORY", "Corpus", "corpus_of", "load_corpus", "whole_corpus", "with_rows"]
+__all__ = ["IN_MEMORY", "Corpus", "FurtherTraining", "corpus_of", "load_corpus", "whole_corpus", "with_rows"]
 
 IN_MEMORY = "rows"
 """Configuration of rows that no loader has named."""
@@ -60,6 +60,7 @@ class Corpus:
             where that is the corpus's own test split.
         part_words: The same in words; empty likewise.
         parted: The splits that are made of folds: test, and validation where a fold is that.
+        further: Dialogues of other corpora that are trained on beside the train split; all else here is without them.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Corpus:
     part: str = "none"
     part_words: str = ""
     parted: frozenset[str] = frozenset()
+    further: tuple[FurtherTraining, ...] = ()
 
     @property
     def definition(self) -> str:
@@ -203,6 +205,59 @@ class Corpus:
                     f"{len(names) - 1} for {', '.join(names)}, or None where it is not known."
                 )
         return self
+
+
+@dataclass(frozen=True)
+class FurtherTraining:
+    """Dialogues of another corpus that are trained on beside the train split of a corpus.
+
+    Attributes:
+        key: What names it: its configuration, with the split where that is not train.
+        corpus: Its dialogues, as train split.
+        split: The split of its own that they are.
+        weight: Dialogues of it in an epoch, as a share of those that there are.
+        excluded: By scored split of the main corpus the ids of dialogues that are left out because it has them, too.
+        later_candidates_left_out: Candidates with a cause after their target that are left out.
+    """
+
+    key: str
+    corpus: Corpus
+    split: str
+    weight: float = 1.0
+    excluded: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    later_candidates_left_out: int = 0
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The dialogues."""
+        return self.corpus.rows["train"]
+
+    @property
+    def per_epoch(self) -> int:
+        """Dialogues of it in an epoch, at least one."""
+        return max(1, round(self.weight * len(self.rows)))
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a record states of it, as plain values."""
+        table = self.corpus.tables["train"]
+        return {
+            "corpus": self.corpus.name,
+            "config_name": self.corpus.config_name,
+            "split": self.split,
+            "candidates": self.corpus.candidates,
+            "weight": self.weight,
+            "dialogues": len(self.rows),
+            "dialogues_per_epoch": self.per_epoch,
+            "utterances": sum(len(row["utterances"]) for row in self.rows),
+            "candidate_pairs": len(table),
+            "gold_pairs": int((table.labels == 0).sum()) + table.missed_positives,
+            "missed_positives": table.missed_positives,
+            "later_candidates_left_out": self.later_candidates_left_out,
+            "excluded": {split: list(ids) for split, ids in self.excluded.items()},
+            "data_fingerprint": self.corpus.fingerprints["train"],
+            "text_fingerprint": self.corpus.text_fingerprints["train"],
+        }
 
 
 def load_corpus(

@@ -90,7 +90,34 @@ def model_card(results: RunResults, options: RunSettings) -> str:
 def _data(results: RunResults) -> list[str]:
     prints = ", ".join(f"{split} `{digest[:12]}`" for split, digest in results.data_fingerprint.items())
     candidates = f" Candidates: {results.candidates}." * bool(results.candidates)
-    return ["## Data", "", markdown_text(results.data_statement), "", f"Fingerprints: {prints}.{candidates}", ""]
+    lines = ["## Data", "", markdown_text(results.data_statement), "", f"Fingerprints: {prints}.{candidates}", ""]
+    return lines + _further_data(results)
+
+
+def _further_data(results: RunResults) -> list[str]:
+    """A table of the further corpora that a model was trained with; nothing for a model of one corpus."""
+    if not results.trained_with:
+        return []
+    lines = [
+        f"It was trained on dialogues of further corpora, too. Validation and test, class weights, distance prior and "
+        f"structural baselines are those of {markdown_text(results.corpus)} alone.",
+        "",
+        "| corpus | split | candidates | dialogues | in an epoch | utterances | gold pairs | left out as validation or "
+        "test have them | fingerprint |",
+        "|---|---|---|---:|---:|---:|---:|---:|---|",
+    ]
+    counted = ("dialogues", "dialogues_per_epoch", "utterances", "gold_pairs")
+    for facts in results.trained_with.values():
+        excluded = sum(len(ids) for ids in facts.get("excluded", {}).values())
+        cells = [
+            *(markdown_text(str(facts.get(name, ""))) for name in ("corpus", "split", "candidates", *counted)),
+            str(excluded),
+            f"`{str(facts.get('data_fingerprint', ''))[:12]}`",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    if results.settings.get("corpus_embedding"):
+        lines += ["", f"Each corpus has a learned vector; new dialogues are scored as those of {results.corpus}."]
+    return [*lines, ""]
 
 
 def _scores(results: RunResults) -> list[str]:
@@ -323,7 +350,7 @@ def _registration(scorer: str) -> tuple[list[str], list[str]]:
 def _settings(options: RunSettings) -> list[str]:
     scorer = find_scorer(options.model.scorer)
     left_out = {
-        "data_dir",
+        *("data_dir", "train_with", "train_with_weights", "train_with_other_languages"),
         *(f"{stream}_features" for stream in ("text", "event", "audio", "video")),
         *circumstances(type(options)),
         *options.without_effect(),
@@ -353,6 +380,8 @@ def _not_of_the_model(options: RunSettings) -> set[str]:
         has |= config_fields(config_class)
     if hasattr(scorer.load_model_class(), "begin_at_distance_rates"):
         has.add("distance_prior")
+    if "corpus_names" in has and getattr(options.data, "train_with", ()):
+        has.add("corpus_embedding")
     return {field.name for field in fields(cast(Any, options.model))} - has
 
 

@@ -15,6 +15,7 @@ from iemomecp_dataset.errors import UsageError, did_you_mean, see_page
 from iemomecp_dataset.options import DialogueConfig, EmotionInventory, ForwardPairs
 from iemomecp_dataset.schema import ModalitySet
 from iemomecp_dataset.trainers.compositions import OBJECTIVES
+from iemomecp_dataset.trainers.pairs.further_corpora import asked_corpora
 from iemomecp_dataset.trainers.scorers import find_scorer, scorer_names, scorers
 
 __all__ = [
@@ -130,6 +131,26 @@ class DataOptions(SharedData):
     fold: int | None = option(
         None, "With --folds: the fold that is scored, from 1.", minimum=1, limit=100_000, setting="data_fingerprint"
     )
+    train_with: tuple[str, ...] = option(
+        (),
+        "Dialogue scorer: train on dialogues of these corpora, too, such as reccon=DIR, or mecad:validation=DIR for "
+        "another split than train. Validation and test stay the corpus's own, and dialogues that they have are left "
+        "out.",
+        metavar="CORPUS=DIR",
+        setting="trained_with",
+    )
+    train_with_weights: tuple[str, ...] = option(
+        (),
+        "Dialogues of a further corpus in an epoch, as a share of those that there are, such as reccon=0.5: another "
+        "half of them in each epoch. Default: 1, all of them.",
+        metavar="CORPUS=WEIGHT",
+        setting="trained_with",
+    )
+    train_with_other_languages: bool = option(
+        False,
+        "Take further corpora in other languages, too; the text encoder has to know them.",
+        setting="trained_with",
+    )
 
 
 @dataclass(frozen=True)
@@ -224,6 +245,11 @@ class ModelOptions(EncoderOptions):
         "each utterance becomes an input, and its P(not neutral) a further emotion x distance baseline. The run needs "
         "predictions on train that are cross-fitted (--train_folds).",
         setting="features",
+    )
+    corpus_embedding: bool = option(
+        False,
+        "Dialogue scorer with --train_with: a learned vector for each corpus, added to its utterances, so that habits "
+        "of annotation need not be shared. New dialogues are scored as those of --config_name.",
     )
     distance_prior: bool = option(
         True,
@@ -664,6 +690,7 @@ class TrainingOptions(RunSettings):
         """Refuses values that do not fit, and options that cannot work together."""
         super().check(with_data=with_data)
         data, model, objective, optimization = self.data, self.model, self.objective, self.optimization
+        self._check_further_corpora()
         taken = find_scorer(model.scorer).objectives
         if objective.objective not in taken:
             raise UsageError(
@@ -695,6 +722,31 @@ class TrainingOptions(RunSettings):
             raise UsageError(
                 f"--decision argmax does not use --threshold {optimization.threshold:g}. Leave one out, or give "
                 "--decision threshold."
+            )
+
+    def _check_further_corpora(self) -> None:
+        """Refuses further corpora that cannot be read, and options that cannot go with them or need them."""
+        asked = asked_corpora(self.data.train_with, self.data.train_with_weights)
+        if not asked:
+            given = "train_with_other_languages" * self.data.train_with_other_languages
+            given = given or "corpus_embedding" * self.model.corpus_embedding
+            if given:
+                raise UsageError(f"--{given} belongs to --train_with, which is not given. Leave it out.")
+            return
+        if not find_scorer(self.model.scorer).takes_further_corpora:
+            raise UsageError(
+                f"--train_with mixes whole dialogues into the epochs of the dialogue scorer; --scorer "
+                f"{self.model.scorer} builds its examples itself. Leave it out, or use --scorer dialogue."
+            )
+        if self.data.modalities != "t":
+            raise UsageError(
+                f"--train_with mixes corpora by their texts, but --modalities {self.data.modalities} also reads "
+                "features, which further corpora do not have here. Use --modalities t."
+            )
+        if self.model.emotion_from:
+            raise UsageError(
+                "--emotion_from has the emotions of one corpus, so that those of --train_with would lack. Leave one of "
+                "them out."
             )
 
 

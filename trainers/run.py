@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
-from iemomecp_dataset.benchmark.runs.contamination import contamination_warnings, splits_of
+from iemomecp_dataset.benchmark.runs.contamination import SplitData, contamination_warnings, splits_of
 from iemomecp_dataset.benchmark.runs.results import HEADLINE, RunResults, read_results, write_results
 from iemomecp_dataset.corpus import IN_MEMORY, Corpus, corpus_of
 from iemomecp_dataset.errors import MissingDataError, UsageError, did_you_mean
@@ -197,7 +197,9 @@ def _run(options: RunSettings, corpus: Corpus | None, ranks: Ranks) -> RunResult
                 return read_results(folder.path)
             ranks.check_shared(folder.path)
             if options.run.log_with:
-                accelerator.init_trackers(PROJECT, config=options.flat(), init_kwargs=names_of_run(folder.path))
+                # Trackers take numbers and texts.
+                config = {n: " ".join(v) if isinstance(v, tuple) else v for n, v in options.flat().items()}
+                accelerator.init_trackers(PROJECT, config=config, init_kwargs=names_of_run(folder.path))
             with writing_to(folder.path):
                 task = find_scorer(options.model.scorer).build_task(options, corpus, accelerator)
                 progress, scored = fit(accelerator, task, options, folder)
@@ -238,7 +240,8 @@ def _contamination(options: RunSettings, corpus: Corpus) -> list[str]:
     """What the splits share with each other, and with the data of the runs that this one begins with."""
     earlier, notes = origin_data(options)
     own = [one for one in splits_of(corpus) if options.uses_train or one.split != "train"]
-    return contamination_warnings([*own, *earlier]) + notes
+    further = [SplitData(one.corpus.name, "train", one.rows, one.corpus.data_dir) for one in corpus.further]
+    return contamination_warnings([*own, *further, *earlier]) + notes
 
 
 def _warnings_of(

@@ -50,7 +50,7 @@ _UNFINISHED_MODEL = ".model.partial"
 _OF_TRAINING = re.compile(r"config\.yaml|log\.jsonl|results\.json|(predictions|emotions|explanations)_.*")
 """Files that a training alone writes; evaluations write others, at the same time even."""
 
-_OF_INPUTS = frozenset({"data_fingerprint", "features", "initialized_from"})
+_OF_INPUTS = frozenset({"data_fingerprint", "features", "initialized_from", "trained_with"})
 """Fields of the results by which the content of what a run reads is compared, not its path."""
 
 

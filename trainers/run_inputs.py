@@ -27,6 +27,7 @@ from iemomecp_dataset.trainers.encoders.vectors import feature_tables
 from iemomecp_dataset.trainers.explanation.inputs import explanation_features
 from iemomecp_dataset.trainers.explanation.options import ExplanationTrainingOptions
 from iemomecp_dataset.trainers.options import RunSettings, SharedData, circumstances, told_by_results
+from iemomecp_dataset.trainers.pairs.further_corpora import further_training_data
 
 __all__ = [
     "RunInputs",
@@ -54,6 +55,7 @@ class RunInputs:
         initialized_from: What :func:`~iemomecp_dataset.benchmark.runs.identity.origin_of` states about the run that it
             begins with, or the digest of the weights alone; ``unknown`` where it cannot be read now; empty without.
         effective_batch_size: Examples, or padded tokens, per optimizer step over all processes; 0: unknown.
+        trained_with: By further corpus what :attr:`~iemomecp_dataset.corpus.FurtherTraining.facts` states of it.
     """
 
     data: Mapping[str, str]
@@ -61,6 +63,7 @@ class RunInputs:
     features: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     initialized_from: Mapping[str, Any] = field(default_factory=dict)
     effective_batch_size: int = 0
+    trained_with: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @staticmethod
     def of_record(record: RunResults) -> RunInputs:
@@ -71,6 +74,7 @@ class RunInputs:
             record.features,
             record.initialized_from,
             record.effective_batch_size,
+            record.trained_with,
         )
 
     @staticmethod
@@ -109,6 +113,13 @@ class RunInputs:
         origins = [side["initialized_from"] for side in (then, now)]
         if origins[0] != origins[1] and not any("unknown" in origin for origin in origins):
             changed.append("the run that it begins with (--init_from)")
+        further = [side["trained_with"] for side in (then, now)]
+        for key in sorted({*further[0], *further[1]}):
+            one, other = (side.get(key) for side in further)
+            # A record states more of it than was known as the run began.
+            names = () if one is None or other is None else sorted(one.keys() & other.keys())
+            if not names or any(one[name] != other[name] for name in names):
+                changed.append(f"what is trained on of {key} (--train_with)")
         sizes = [side["effective_batch_size"] for side in (then, now)]
         if 0 not in sizes and sizes[0] != sizes[1]:
             changed.append(f"the effective batch size (from {sizes[0]} to {sizes[1]}; --batch_size is per process)")
@@ -163,6 +174,7 @@ def run_inputs(options: RunSettings, corpus: Corpus, processes: int) -> RunInput
         features,
         _origin(options.model.init_from),
         effective_batch_size(options, processes),
+        {one.key: one.facts for one in corpus.further},
     )
 
 
@@ -281,7 +293,7 @@ def _shared_with_training(folder: str, data: SplitData) -> list[str]:
 
 
 def _trained_on(folder: str) -> tuple[list[SplitData], Mapping[str, Any]]:
-    """The train split of a run, none where it trained nothing; and its options."""
+    """The train split of a run, with its further corpora, none where it trained nothing; and its options."""
     config = read_yaml(folder_of_run(folder) / "config.yaml")
     if config.get("tuning") == "none":
         return [], config
@@ -299,7 +311,8 @@ def _trained_on(folder: str) -> tuple[list[SplitData], Mapping[str, Any]]:
     )
     if folds is not None:
         corpus = fold_corpus(corpus, folds, config["fold"])
-    return [one for one in splits_of(corpus) if one.split == "train"], config
+    train = [one for one in splits_of(corpus) if one.split == "train"]
+    return [*train, *further_training_data(config)], config
 
 
 _NOT_READ = (OSError, ValueError, KeyError, TypeError, AttributeError)

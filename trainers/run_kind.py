@@ -85,6 +85,9 @@ class FinishedRun(Generic[_Settings]):
             "settings": run_settings(options, self.processes, self.precision),
             "features": self.inputs.features,
             "initialized_from": self.inputs.initialized_from,
+            "trained_with": {
+                key: {**facts, **self.task.truncated.get(key, {})} for key, facts in self.inputs.trained_with.items()
+            },
             "effective_batch_size": self.inputs.effective_batch_size,
             "precision": self.precision,
             "processes": self.processes,

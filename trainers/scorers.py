@@ -101,6 +101,11 @@ class Scorer:
     task: str = "pairs"
     context: bool = True
 
+    @property
+    def takes_further_corpora(self) -> bool:
+        """Whether its epochs can have dialogues of further corpora, as those of the default ``prepare``."""
+        return self.prepare == Scorer.prepare
+
     def load_model_class(self) -> type[PreTrainedModel]:
         """The model class."""
         model_class: type[PreTrainedModel] = _load(self.model_class)

@@ -14,7 +14,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,6 +33,7 @@ __all__ = [
     "find_leaks",
     "passages",
     "related_dialogues",
+    "shared_dialogues",
     "splits_of",
     "utterance_keys",
 ]
@@ -168,6 +169,44 @@ def find_leaks(data: Iterable[SplitData], n_examples: int = 3) -> list[Leak]:
         1 source dialogues have utterances in both iemomecp/train and iemomecp/test; such as d.
     """
     return _compared(data, n_examples)[0]
+
+
+def shared_dialogues(data: SplitData, others: Sequence[SplitData]) -> dict[str, str]:
+    """Names the dialogues of a split that other splits know, so that they can be left out of training.
+
+    Args:
+        data: The split.
+        others: Splits that something is chosen or tested on.
+
+    Returns:
+        By id of such a dialogue the name of the first of the other splits that has an utterance or a passage of it
+        (:func:`passages`), or utterances of the same source dialogue; in the order of the rows.
+
+    Example:
+        >>> said = {"text": "We have missed the very last train, and nobody will come to fetch us."}
+        >>> known = SplitData("ecf", "test", [{"dialogue_id": "a", "utterances": [{"turn": 1, **said}]}])
+        >>> given = [{"dialogue_id": "b", "utterances": [{"turn": 1, **said}]},
+        ...          {"dialogue_id": "c", "utterances": [{"turn": 1}]}]
+        >>> shared_dialogues(SplitData("reccon", "train", given), [known])
+        {'b': 'test'}
+    """
+    folders = list(dict.fromkeys(item.folder for item in (data, *others) if item.folder is not None))
+    named = {"ecf": [item.ecf_map for item in (data, *others) if item.ecf_map is not None]}
+    maps, _ = _maps([data, *others], folders, named)
+    known: dict[Any, str] = {}
+    for other in others:
+        of_other = utterance_keys(other, maps)
+        for key in (*((k.corpus, k.dialogue) for k in of_other), *(p.text for p in passages(other.rows))):
+            known.setdefault(key, other.split)
+    found: dict[str, str] = {}
+    for row in data.rows:
+        of_row = utterance_keys(replace(data, rows=[row]), maps)
+        keys: list[Any] = [(key.corpus, key.dialogue) for key in of_row]
+        keys += [passage.text for passage in passages([row])]
+        where = next((known[key] for key in keys if key in known), None)
+        if where is not None:
+            found[str(row["dialogue_id"])] = where
+    return found
 
 
 def utterance_keys(data: SplitData, maps: Mapping[str, _Map] | None = None) -> list[UtteranceKey]:

@@ -17,6 +17,8 @@ from iemomecp_dataset.benchmark.runs.results import EXTERNAL, RunResults, encode
 __all__ = ["circumstances_that_differ", "decision_rule", "features_told_by", "origin_of", "system_digest", "system_of"]
 
 _OF_RECORD = ("scorer", "objective", "modalities", "encoder_mode")
+_NOT_STATED = (("emotions", "corpus"), ("corpus_embedding", False))
+"""Defaults of options that records of earlier versions do not state."""
 
 
 def system_of(record: RunResults) -> dict[str, str]:
@@ -27,15 +29,15 @@ def system_of(record: RunResults) -> dict[str, str]:
 
     Returns:
         The options that are settings, ``batch_size`` and ``batch_tokens`` over all processes and accumulated batches;
-        the precision; per modality its features; the run that it began with; the decision rule, and the split that
-        the epoch was chosen on. Neither the seed nor the data are among it: the data decides which runs share a table.
+        the precision; per modality its features; the run that it began with; the further corpora that it was trained
+        with; the decision rule, and the split that the epoch was chosen on. Neither the seed nor the data are among it:
+        the data decides which runs share a table.
     """
     # The decision rule says in one what --decision and --threshold say in two.
-    # The corpus's own emotions are the default, which records of earlier versions do not state.
     found = {
         name: str(value)
         for name, value in record.settings.items()
-        if name not in ("decision", "threshold") and (name, value) != ("emotions", "corpus")
+        if name not in ("decision", "threshold") and (name, value) not in _NOT_STATED
     }
     for name in _OF_RECORD:
         found.setdefault(name, str(getattr(record, name)))
@@ -48,6 +50,8 @@ def system_of(record: RunResults) -> dict[str, str]:
         found[f"{modality}_features"] = feature_words(facts)
     if record.initialized_from:
         found["init_from"] = _origin_words(record.initialized_from)
+    if record.trained_with:
+        found["train_with"] = " + ".join(_further_words(key, facts) for key, facts in record.trained_with.items())
     found["decision_rule"] = decision_rule(record)
     if record.epoch_chosen_on is not None:
         found["epoch_from"] = record.epoch_chosen_on
@@ -133,6 +137,14 @@ def _origin_words(origin: Mapping[str, Any]) -> str:
     if "system" not in origin:
         return f"weights {origin.get('weights', 'unknown')}"
     return f"{origin.get('objective')} on {origin.get('config_name')} ({origin['system']})"
+
+
+def _further_words(key: str, facts: Mapping[str, Any]) -> str:
+    """Puts a further corpus into a few words; two texts are equal iff what was trained on is."""
+    told_by = ("candidates", "data_fingerprint", "text_fingerprint")
+    digest = hashlib.sha256(json.dumps([facts.get(name) for name in told_by]).encode()).hexdigest()[:6]
+    weight = facts.get("weight", 1)
+    return f"{key}{'' if weight == 1 else f' x {weight:g}'} [{digest}]"
 
 
 def _code(record: RunResults) -> str:

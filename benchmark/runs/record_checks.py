@@ -99,6 +99,8 @@ in [0, 1]. It was not written by this package, or changed by hand; repeat the ru
             check(f"{name}[{place}]", text, lambda value: isinstance(value, str), "a text")
     for name, facts in content.get("features", {}).items():
         check(f"features.{name}", facts, lambda value: isinstance(value, Mapping), "an object of facts")
+    for name, facts in content.get("trained_with", {}).items():
+        check(f"trained_with.{name}", facts, lambda value: isinstance(value, Mapping), "an object of facts")
     for name in ("signatures", "peer"):
         check(name, content.get(name) or {}, lambda value: isinstance(value, Mapping), "an object")
     for split, text in (content.get("signatures") or {}).items():

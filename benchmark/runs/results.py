@@ -96,6 +96,8 @@ class RunResults:
         features: By modality model, revision, settings, width, digest and missing count of its features.
         initialized_from: The run that it began with
             (:func:`~iemomecp_dataset.benchmark.runs.identity.origin_of`); empty without.
+        trained_with: By further corpus that was mixed into train, what of it was trained on
+            (:attr:`~iemomecp_dataset.corpus.FurtherTraining.facts`); empty without.
         effective_batch_size: Examples, or padded tokens, per optimizer step over all processes; 0: unknown.
         precision: What was computed in: ``no`` (float32), ``bf16`` or ``fp16``; empty: unknown.
         processes: Number of processes that trained together; 0: unknown.
@@ -138,6 +140,7 @@ class RunResults:
     settings: Mapping[str, Any] = field(default_factory=dict)
     features: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     initialized_from: Mapping[str, Any] = field(default_factory=dict)
+    trained_with: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     effective_batch_size: int = 0
     precision: str = ""
     processes: int = 0

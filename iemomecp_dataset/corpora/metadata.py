@@ -101,6 +101,8 @@ class CorpusMetadata:
         has_pairs: Whether it labels cause pairs; without, ``pairs`` of every row is empty.
         has_emotions: Whether it labels emotions; without, they are derived from the pairs and cannot be learned.
         has_explanations: Whether it has written explanations of emotions.
+        labels_later_causes: Whether annotators were asked for causes after their target; without, pairs with a later
+            cause are unlabelled rather than known to be none.
         blobs: Git blob ids of the released files by name, or their first digits where only these are known; empty
             where the package fetches none.
         base_url: URL of the folder that these files are fetched from.
@@ -127,6 +129,7 @@ class CorpusMetadata:
     has_pairs: bool = True
     has_emotions: bool = True
     has_explanations: bool = False
+    labels_later_causes: bool = True
     blobs: Mapping[str, str] = field(default_factory=dict)
     base_url: str = ""
 
@@ -441,6 +444,8 @@ CORPORA: Mapping[str, CorpusMetadata] = {
         },
         latent_causes={"train": 359, "validation": 5, "test": 39},
         has_explanations=True,
+        # Causes were looked for in the target and what precedes it.
+        labels_later_causes=False,
     ),
     "meld": CorpusMetadata(
         name="meld",

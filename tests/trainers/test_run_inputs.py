@@ -112,7 +112,8 @@ def test_every_option_says_whether_it_is_a_setting() -> None:
         "candidates": "candidates", "forward_pairs": "signatures",
         "audio_features": "features", "video_features": "features",
         "max_missing_features": "features", "text_encoder": "features", "emotion_from": "features",
-        "init_from": "initialized_from",
+        "init_from": "initialized_from", "train_with": "trained_with", "train_with_weights": "trained_with",
+        "train_with_other_languages": "trained_with",
         "batch_size": "effective_batch_size", "batch_tokens": "effective_batch_size",
         "gradient_accumulation_steps": "effective_batch_size", "mixed_precision": "precision", "seed": "seed",
     }  # fmt: skip

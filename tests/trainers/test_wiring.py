@@ -434,6 +434,10 @@ ELSEWHERE = {
     "decision": "training/test_pairs.py",
     "corruption_point": "below",
     "run_name": "below",
+    "train_with": "pairs/test_further_corpora.py",
+    "train_with_weights": "pairs/test_further_corpora.py",
+    "train_with_other_languages": "pairs/test_further_corpora.py",
+    "corpus_embedding": "pairs/test_further_corpora.py",
 }
 
 ELSEWHERE_OF_EMOTIONS = {

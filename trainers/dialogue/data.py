@@ -17,7 +17,7 @@ from iemomecp_dataset.trainers.dialogue.emotion_inputs import EMOTION_INPUTS
 from iemomecp_dataset.trainers.encoders.text import TokenizedTexts, chunk_tokens_on, length_chunks
 from iemomecp_dataset.trainers.objectives import IGNORED_LABEL
 from iemomecp_dataset.trainers.training.distributed import Processes
-from iemomecp_dataset.trainers.training.samplers import RandomBatches
+from iemomecp_dataset.trainers.training.samplers import Drawn, RandomBatches
 from iemomecp_dataset.trainers.training.task import Batch, Examples
 
 __all__ = [
@@ -62,6 +62,7 @@ class DialogueExample:
         targets: ``(p,)`` int64, target of each candidate pair, in the row's order.
         causes: ``(p,)`` int64, its cause.
         emotion_inputs: ``(n, K)`` float32, probabilities of emotions that another model predicts; None without.
+        corpus: Which corpus it is of: 0 for the run's own, then its further corpora.
     """
 
     dialogue_id: str
@@ -76,6 +77,7 @@ class DialogueExample:
     targets: NDArray[np.int64]
     causes: NDArray[np.int64]
     emotion_inputs: NDArray[np.float32] | None = None
+    corpus: int = 0
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -95,7 +97,10 @@ class DialogueExample:
 
 
 def dialogue_examples(
-    rows: Iterable[Mapping[str, Any]], emotion_names: Sequence[str], emotion_target: str = "non_neutral"
+    rows: Iterable[Mapping[str, Any]],
+    emotion_names: Sequence[str],
+    emotion_target: str = "non_neutral",
+    corpus: int = 0,
 ) -> list[DialogueExample]:
     """Builds examples from rows.
 
@@ -104,12 +109,13 @@ def dialogue_examples(
         emotion_names: Names of the emotions, by id.
         emotion_target: Criterion of an emotional utterance: ``non_neutral``, its label, where the corpus has emotions
             (and a gold pair where it has none); or ``gold_target``, being the target of a gold pair.
+        corpus: Which corpus they are of.
     """
     names = emotion_names if emotion_target == "non_neutral" else None
-    return [_example(row, names) for row in rows]
+    return [_example(row, names, corpus) for row in rows]
 
 
-def _example(row: Mapping[str, Any], emotion_names: Sequence[str] | None) -> DialogueExample:
+def _example(row: Mapping[str, Any], emotion_names: Sequence[str] | None, corpus: int) -> DialogueExample:
     utterances = row["utterances"]
     n = len(utterances)
     labels = np.full((n, n), IGNORED_LABEL, dtype=np.int64)
@@ -134,6 +140,7 @@ def _example(row: Mapping[str, Any], emotion_names: Sequence[str] | None) -> Dia
         targets=targets,
         causes=causes,
         emotion_inputs=None if predicted[0] is None else np.asarray(predicted, dtype=np.float32),
+        corpus=corpus,
     )
 
 
@@ -259,8 +266,9 @@ class Collator:
 
         Returns:
             ``position`` ``(B,)``; ``mask``, ``speakers``, ``emotion_labels``, ``emotion_categories``, ``cause_labels``
-            ``(B, N)``; ``labels``, ``valid``, ``gold`` ``(B, N, N)``; ``emotion`` ``(B, N, K)`` where it is used; and
-            the inputs of :meth:`DialogueScorer.forward`.
+            ``(B, N)``; ``labels``, ``valid``, ``gold`` ``(B, N, N)``; ``emotion`` ``(B, N, K)`` where it is used;
+            ``corpus`` ``(B,)`` where some dialogue is of a further one; and the inputs of
+            :meth:`DialogueScorer.forward`.
         """
         examples = [example for _, example in batch]
         b, n = len(examples), max(map(len, examples))
@@ -281,6 +289,7 @@ class Collator:
         tensors: Batch = {
             "position": torch.tensor([position for position, _ in batch]),
             **_emotion_tensor(examples, n),
+            **({"corpus": torch.tensor(corpora)} if any(corpora := [example.corpus for example in examples]) else {}),
             "mask": torch.from_numpy(mask),
             "speakers": torch.from_numpy(speakers),
             "emotion_labels": torch.from_numpy(emotion_labels),
@@ -298,14 +307,16 @@ class DialogueBatching:
 
     Attributes:
         collator: Pads examples to a batch, and tells the relative ``cost`` of one.
+        drawn: How many examples of each consecutive part of train an epoch draws; empty for all of them.
     """
 
     collator: Any
+    drawn: Sequence[Drawn] = ()
 
     def train_order(self, examples: Examples, *, batch_size: int, seed: int, processes: Processes) -> RandomBatches:
         """Random mini-batches, sharded so that processes have about the same cost."""
         costs = self._costs(examples)
-        return RandomBatches(len(examples), batch_size, seed=seed, processes=processes, costs=costs)
+        return RandomBatches(len(examples), batch_size, seed=seed, processes=processes, costs=costs, drawn=self.drawn)
 
     def scoring_order(self, examples: Examples, *, batch_size: int, processes: Processes) -> RandomBatches:
         """Mini-batches in the order of the split, sharded by cost."""

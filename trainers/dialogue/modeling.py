@@ -62,6 +62,7 @@ class DialogueScorerConfig(PairScorerConfig):
         max_speakers: Speakers of a dialogue, numbered by first appearance, beyond it share an embedding.
         emotion_names: Emotion categories by id, where a head predicts those of utterances; None for no such head.
         emotion_input_names: Emotions by id whose probabilities, from another model, are an input; None without.
+        corpus_names: Corpora of training by number, each with a learned vector, the run's own first; None without.
     """
 
     model_type = "iemomecp_dialogue_scorer"
@@ -86,6 +87,7 @@ class DialogueScorerConfig(PairScorerConfig):
     max_speakers: int = 12
     emotion_names: list[str] | None = None
     emotion_input_names: list[str] | None = None
+    corpus_names: list[str] | None = None
 
     _expected: ClassVar[dict[str, Expected]] = {
         **dict.fromkeys(
@@ -104,6 +106,7 @@ class DialogueScorerConfig(PairScorerConfig):
         "pair_refinement": Expected("true or false", lambda value: isinstance(value, bool)),
         "emotion_names": NAMES,
         "emotion_input_names": NAMES,
+        "corpus_names": NAMES,
     }
 
     def __post_init__(self, **kwargs: Any) -> None:
@@ -213,6 +216,10 @@ class DialogueScorer(WholeModel):
             # No norm before it, unlike the features of a modality: how certain a prediction is must be kept.
             with torch.random.fork_rng(devices=[]):
                 self.emotion_projection = nn.Linear(len(config.emotion_input_names), hidden)
+        self.corpus: nn.Parameter | None = None
+        if config.corpus_names:
+            # Zero draws no random number, and begins where a model without these vectors does.
+            self.corpus = nn.Parameter(torch.zeros(len(config.corpus_names), hidden))
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -239,6 +246,7 @@ class DialogueScorer(WholeModel):
         emotion_labels: Tensor | None = None,
         cause_labels: Tensor | None = None,
         emotion: Tensor | None = None,
+        corpus: Tensor | None = None,
     ) -> DialogueScores:
         """Scores a padded batch.
 
@@ -262,6 +270,8 @@ class DialogueScorer(WholeModel):
                 class 0.
             cause_labels: ``(B, N)`` int, with labels: 1 for causes; by default those of pairs of class 0.
             emotion: ``(B, N, K)`` probabilities of the emotions that the configuration names as inputs.
+            corpus: ``(B,)`` int, the corpus of each dialogue, by its number in the configuration's ``corpus_names``; by
+                default 0, that of the run. Not used by a model without them.
 
         Returns:
             The logits, and with labels the loss; the emotion categories have no part in it.
@@ -288,6 +298,10 @@ class DialogueScorer(WholeModel):
                 raise ValueError("this scorer needs the probabilities of emotions")
             # Added, as a layer on the utterance's vector and these numbers together would add it.
             utterances = utterances + self.emotion_projection(ragged.flat(emotion).to(utterances.dtype))
+        if self.corpus is not None:
+            numbers = torch.zeros_like(speakers[:, 0]) if corpus is None else corpus
+            of_corpus = self.corpus[numbers].unsqueeze(1).expand(-1, mask.shape[1], -1)
+            utterances = utterances + ragged.flat(of_corpus).to(utterances.dtype)
         contextual = self._contextualize(utterances, ragged)
         corrupted_pair_logits = None
         if corruption is None:

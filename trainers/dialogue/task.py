@@ -62,6 +62,7 @@ from iemomecp_dataset.trainers.options import EncoderOptions, RunSettings, Share
 from iemomecp_dataset.trainers.scorers import config_fields
 from iemomecp_dataset.trainers.training.emotions import check_emotions
 from iemomecp_dataset.trainers.training.pairs import pair_class_weights, pair_selection
+from iemomecp_dataset.trainers.training.samplers import Drawn
 from iemomecp_dataset.trainers.training.sharding import chunk_tokens_of
 from iemomecp_dataset.trainers.training.task import Batch, Examples, TrainingTask
 
@@ -69,6 +70,7 @@ __all__ = [
     "MODEL_INPUTS",
     "DialoguePrediction",
     "DialogueStrategy",
+    "drawn_in_epoch",
     "forward_inputs",
     "inference_encoder",
     "inference_inputs",
@@ -90,6 +92,7 @@ MODEL_INPUTS = (
     "video",
     "video_present",
     "emotion",
+    "corpus",
 )
 """Entries of a batch that a scorer takes; the rest are labels."""
 
@@ -139,6 +142,7 @@ class DialogueStrategy(DialogueBatching):
         class_weights: ``(C,)`` weights of the pair classes in the supervised loss, or None.
         emotion_category_weight: Weight of the cross entropy of emotion categories; 0 leaves that term out.
         inputs: Names of the inputs that the model's ``forward`` takes; see :func:`forward_inputs`.
+        drawn: How many dialogues of each corpus that is trained on an epoch draws; empty for all of them.
     """
 
     collator: Collator
@@ -148,6 +152,7 @@ class DialogueStrategy(DialogueBatching):
     class_weights: Tensor | None = None
     emotion_category_weight: float = 0.0
     inputs: Collection[str] = _ALL_INPUTS
+    drawn: Sequence[Drawn] = ()
     unit: str = "dialogue"
 
     def terms(self, model: nn.Module, batch: Batch, pool: Pooling) -> Mapping[str, Tensor]:
@@ -321,6 +326,11 @@ def prepare_dialogue(
     _check_inputs(model_class, options)
     if options.objective.emotion_category_weight:
         check_emotions(corpus)
+    if options.model.corpus_embedding and "corpus" not in forward_inputs(model_class):
+        raise UsageError(
+            f"--corpus_embedding gives {model_class.__name__}.forward the input 'corpus', which it does not take. "
+            "Leave it out, or give forward the parameter corpus=None."
+        )
     predicted = None
     if options.model.emotion_from:
         if "emotion" not in forward_inputs(model_class):
@@ -337,6 +347,13 @@ def prepare_dialogue(
         )
         for split, rows in corpus.rows.items()
     }
+    further = {
+        one.key: dialogue_examples(one.rows, one.corpus.emotion_names, options.objective.emotion_target, number)
+        for number, one in enumerate(corpus.further, start=1)
+    }
+    own = examples
+    if further:
+        examples = {**own, "train": [*own["train"], *(one for of_corpus in further.values() for one in of_corpus)]}
     inputs, encoder, tokens, layers = utterance_inputs(options, examples, accelerator, synthetic=corpus.synthetic)
     # The encoder's loading may draw random numbers; everything from here on depends on the seed alone.
     set_seed(options.run.seed, deterministic=options.run.deterministic)
@@ -354,6 +371,7 @@ def prepare_dialogue(
         class_weights=pair_class_weights(settings.class_weighting, corpus, accelerator.device),
         emotion_category_weight=settings.emotion_category_weight,
         inputs=forward_inputs(model_class),
+        drawn=drawn_in_epoch(corpus),
     )
     if isinstance(model, DialogueScorer):
         processes = int(os.environ.get("LOCAL_WORLD_SIZE", accelerator.num_processes))
@@ -375,12 +393,24 @@ def prepare_dialogue(
         selection=pair_selection(corpus, options.optimization),
         truncated={
             split: {"truncated_utterances": sum(text in cut for dialogue in dialogues for text in dialogue.texts)}
-            for split, dialogues in examples.items()
+            for split, dialogues in (own | further).items()
         },
         encoder=encoder,
         frozen_texts=inputs.text_features,
         emotion_inputs=predicted,
     )
+
+
+def drawn_in_epoch(corpus: Corpus) -> tuple[Drawn, ...]:
+    """How many dialogues of a corpus, and of each further one that is mixed in, an epoch draws; empty for all of them.
+
+    Args:
+        corpus: The data.
+    """
+    if all(one.per_epoch == len(one.rows) for one in corpus.further):
+        return ()
+    own = len(corpus.rows["train"])
+    return (Drawn(own, own), *(Drawn(len(one.rows), one.per_epoch) for one in corpus.further))
 
 
 def _takes_past(options: TrainingOptions, examples: Mapping[str, Sequence[DialogueExample]]) -> bool:
@@ -598,6 +628,7 @@ def _build_model(
         "class_names": list(corpus.class_names),
         "emotion_names": list(corpus.emotion_names) if options.objective.emotion_category_weight else None,
         "emotion_input_names": list(corpus.emotion_names) if options.model.emotion_from else None,
+        "corpus_names": [corpus.name, *(one.key for one in corpus.further)] if options.model.corpus_embedding else None,
         "text_size": encoder.width * len(layers) if encoder else 0,
         "audio_size": (inputs.feature_sizes or {}).get("audio", 0),
         "video_size": (inputs.feature_sizes or {}).get("video", 0),

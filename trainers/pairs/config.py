@@ -245,5 +245,6 @@ def set_training_data(config: Any, corpus: Corpus) -> None:
     table = corpus.tables.get("train")
     only_past = table is not None and bool((table.distances >= 0).all())
     config.candidates = candidate_space(corpus.candidates, only_past)
-    config.longest_dialogue = max((len(row["utterances"]) for row in corpus.rows.get("train", ())), default=None)
+    rows = [*corpus.rows.get("train", ()), *(row for one in corpus.further for row in one.rows)]
+    config.longest_dialogue = max((len(row["utterances"]) for row in rows), default=None)
     config.synthetic = bool(corpus.synthetic)

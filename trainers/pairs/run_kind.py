@@ -12,6 +12,7 @@ from iemomecp_dataset.corpus import Corpus, load_corpus
 from iemomecp_dataset.folds import fold_corpus, read_folds
 from iemomecp_dataset.trainers.options import TrainingOptions
 from iemomecp_dataset.trainers.pairs.config import set_decision, set_training_data
+from iemomecp_dataset.trainers.pairs.further_corpora import further_remarks, with_further_corpora
 from iemomecp_dataset.trainers.run_folder import RunFolder
 from iemomecp_dataset.trainers.run_kind import FinishedRun
 from iemomecp_dataset.trainers.training.emotions import emotion_category_scores, target_emotions
@@ -28,10 +29,11 @@ class PairRun:
     """A :class:`~iemomecp_dataset.trainers.run_kind.RunKind`."""
 
     def corpus(self, options: TrainingOptions, given: Corpus | None) -> Corpus:
-        """Loads the corpus with its candidate pairs, or takes the given one; of a fold, the data of that fold.
+        """Loads the corpus with its candidate pairs, or takes the given one; of a fold, the data of that fold; and what is
+        mixed into its train split.
 
         Raises:
-            UsageError: It has no pairs.
+            UsageError: It has no pairs, or further corpora do not fit it.
             InvalidDataError: The folds are of another corpus.
         """
         data = options.data
@@ -48,6 +50,11 @@ class PairRun:
             folds = read_folds(data.folds)
             folds.check_corpus(corpus, data.folds)
             corpus = fold_corpus(corpus, folds, data.fold)
+        # Last, so that what is left out of further corpora is what the validation and test of this run have.
+        learns_categories = options.objective.emotion_category_weight > 0
+        corpus = with_further_corpora(corpus, data, learns_categories=learns_categories)
+        for remark in further_remarks(corpus):
+            _logger.info("%s", remark)
         return corpus
 
     def warnings(self, options: TrainingOptions, corpus: Corpus) -> list[str]:
@@ -77,6 +84,8 @@ class PairRun:
         corpus, scored, extra = done.corpus, done.scored, done.further_keys()
         reported = [split for split in scored if split in corpus.tables and split != "train"]
         emotions = {split: scored[split].emotions for split in reported}
+        if remarks := further_remarks(corpus):
+            extra["remarks"] = [*extra.get("remarks", ()), *remarks]
         names = getattr(done.task.model.config, "emotion_names", None)
         if names:
             # Beside the pair scores, never among them.

@@ -299,6 +299,8 @@ def _shared_options(options: Mapping[str, Any], renamed: Mapping[str, str]) -> b
 
 
 def _is_path(name: str, value: Any) -> bool:
+    if name == "train_with":  # CORPUS=DIR of each
+        return bool(value)
     places = r".*_(dir|root|map|features|table|from)|frames|output|cache"
     return isinstance(value, str) and (is_local(value) or bool(re.fullmatch(places, name)))
 

@@ -292,7 +292,7 @@ def _begin(
     checkpoints = Checkpoints(accelerator, folder, averaged.module, shards)
     progress = checkpoints.restore()
     order.epoch, order.done = progress.epoch, progress.batches
-    examples_per_epoch = len(task.examples["train"])
+    examples_per_epoch = order.epoch_size
     state = _LoopState(
         accelerator=accelerator,
         task=task,

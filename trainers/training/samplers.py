@@ -8,14 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from iemomecp_dataset.trainers.training.distributed import Processes
 
-__all__ = ["BatchOrder", "LengthBatches", "RandomBatches"]
+__all__ = ["BatchOrder", "Drawn", "LengthBatches", "RandomBatches"]
 
 _ONE_PROCESS = Processes()
+
+
+class Drawn(NamedTuple):
+    """How many of a part of the examples an epoch draws.
+
+    Attributes:
+        size: Examples of the part, which follow those of the part before.
+        count: How many are drawn: each as often as it goes in evenly, and others at random in each epoch for the rest.
+    """
+
+    size: int
+    count: int
 
 
 class BatchOrder:
@@ -37,6 +51,11 @@ class BatchOrder:
     def set_epoch(self, epoch: int) -> None:
         """Sets the epoch of the next iteration; accelerate's loader calls this at its start."""
         self.epoch = epoch
+
+    @property
+    def epoch_size(self) -> int:
+        """Number of dialogues or pairs in an epoch."""
+        raise NotImplementedError
 
     def __len__(self) -> int:
         raise NotImplementedError
@@ -63,11 +82,15 @@ class RandomBatches(BatchOrder):
             process waits long for another.
         pooled: Mini-batches that are shuffled, then sorted by cost and cut together, so that a mini-batch has items of
             like cost and little padding; 1 for mini-batches at random. Needs ``costs``.
+        drawn: How many of each consecutive part of the dialogues an epoch draws; empty for all of them.
 
     Example:
         >>> costs = [1, 9, 2, 8, 3, 7]
         >>> sorted(sorted(costs[i] for i in batch) for batch in RandomBatches(6, 2, costs=costs, pooled=3))
         [[1, 2], [3, 7], [8, 9]]
+        >>> order = RandomBatches(6, 2, drawn=[Drawn(4, 4), Drawn(2, 1)])  # one of the last two
+        >>> order.epoch_size, sorted(position for batch in order for position in batch)
+        (5, [0, 1, 2, 3, 5])
     """
 
     def __init__(
@@ -80,25 +103,32 @@ class RandomBatches(BatchOrder):
         processes: Processes = _ONE_PROCESS,
         costs: Sequence[int] | None = None,
         pooled: int = 1,
+        drawn: Sequence[Drawn] = (),
     ):
         super().__init__(seed, processes)
         self.size = size
+        self.drawn = tuple(drawn)
         self.costs = costs
         self.pooled = pooled
         self.batch_size = batch_size * processes.count
         self.shuffle = shuffle
 
+    @property
+    def epoch_size(self) -> int:
+        """Number of dialogues or pairs in an epoch."""
+        return sum(part.count for part in self.drawn) if self.drawn else self.size
+
     def __len__(self) -> int:
-        return -(-self.size // self.batch_size)
+        return -(-self.epoch_size // self.batch_size)
 
     def batches(self) -> Iterator[list[int]]:
         """Yields the mini-batches of the epoch before sharding."""
         random = np.random.default_rng([self.seed, self.epoch])
-        order = np.arange(self.size)
+        order = self._positions(random)
         if self.shuffle:
             random.shuffle(order)
         pool = self.pooled * self.batch_size
-        for first in range(0, self.size, pool):
+        for first in range(0, len(order), pool):
             members = order[first : first + pool]
             if self.costs is not None and self.pooled > 1:
                 members = members[np.argsort(np.asarray(self.costs)[members], kind="stable")]
@@ -108,6 +138,17 @@ class RandomBatches(BatchOrder):
             for start in starts:
                 batch = members[start : start + self.batch_size].tolist()
                 yield batch if self.costs is None else self.processes.deal(batch, self.costs)
+
+    def _positions(self, random: np.random.Generator) -> NDArray[np.int64]:
+        """The positions of an epoch, in order."""
+        if not self.drawn:
+            return np.arange(self.size)
+        parts, first = [], 0
+        for size, count in self.drawn:
+            rest = random.permutation(size)[: count % size]
+            parts.append(first + np.concatenate([np.tile(np.arange(size), count // size), np.sort(rest)]))
+            first += size
+        return np.concatenate(parts)
 
 
 class LengthBatches(BatchOrder):
@@ -144,6 +185,11 @@ class LengthBatches(BatchOrder):
             if (position + 1 - self.bounds[-1]) * length > budget * processes.count and position > self.bounds[-1]:
                 self.bounds.append(position)
         self.bounds.append(len(self.lengths))
+
+    @property
+    def epoch_size(self) -> int:
+        """Number of dialogues or pairs in an epoch."""
+        return len(self.lengths)
 
     def __len__(self) -> int:
         return len(self.bounds) - 1
