@@ -407,7 +407,8 @@ def _with_base(rows: Sequence[BoardRow]) -> list[tuple[BoardRow, BoardRow]]:
 
 def _kind(row: BoardRow) -> tuple[str, ...]:
     results = row.runs[0].results
-    return results.scorer, results.modalities, results.text_encoder, results.encoder_mode
+    ensemble = str(results.settings.get("ensemble", ""))
+    return results.scorer, results.modalities, results.text_encoder, results.encoder_mode, ensemble
 
 
 def _over_seeds(

@@ -22,6 +22,7 @@ COMMANDS = {
     "faces": "make a table of the faces in clips, from a face tool's files or with a detector",
     "train": "train a model of pairs (fusion, roberta, wavlm, clip), emotions (ecerc, emotion), explanations (explain)",
     "matrix": "train a matrix of models and print the table of results",
+    "ensemble": "make one run of several: the mean of their probabilities",
     "evaluate": "score a file of predictions of any system",
     "report": "write the HTML report of a folder of runs",
     "predict": "predict who felt what in a conversation, and why, with a trained model",
