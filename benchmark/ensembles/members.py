@@ -178,12 +178,13 @@ def _different_pairs(split: str, one: Predictions, other: Predictions) -> Iterat
     if len(one) != len(other):
         yield f"there are {len(one):,} and {len(other):,} candidate pairs on {split}"
         return
-    columns = [np.stack([np.asarray(found, dtype=object) for found in (*p.pairs.keys, p.labels)]) for p in (one, other)]
-    unequal = np.flatnonzero((columns[0] != columns[1]).any(axis=0))
-    if len(unequal):
-        dialogue, target, cause, label = columns[0][:, unequal[0]]
+    if not one.pairs.same_pairs(other.pairs):
+        columns = [zip(*p.pairs.keys, p.labels, strict=True) for p in (one, other)]
+        line, (dialogue, target, cause, label) = next(
+            (line, here) for line, (here, there) in enumerate(zip(*columns, strict=True), start=1) if here != there
+        )
         yield (
-            f"the candidate pairs on {split} differ from the one in line {unequal[0] + 1} on (dialogue {dialogue}, "
+            f"the candidate pairs on {split} differ from line {line} on (dialogue {dialogue}, "
             f"target turn {target}, cause turn {cause}, gold {one.class_names[int(label)]} in the first)"
         )
 

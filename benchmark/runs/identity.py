@@ -67,8 +67,8 @@ def seeds_of(record: RunResults) -> tuple[int, ...]:
 
     Example:
         >>> from types import SimpleNamespace
-        >>> seeds_of(SimpleNamespace(seed=1, extra={})), seeds_of(SimpleNamespace(seed=1, extra={"ensemble": {"seeds": [1, 4]}}))
-        ((1,), (1, 4))
+        >>> [seeds_of(SimpleNamespace(seed=1, extra=extra)) for extra in ({}, {"ensemble": {"seeds": [1, 4]}})]
+        [(1,), (1, 4)]
     """
     return tuple((record.extra.get("ensemble") or {}).get("seeds") or (record.seed,))
 

@@ -19,7 +19,7 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.errors import InvalidDataError, UsageError
 from iemomecp_dataset.trainers.pairs.config import NAMES, Expected, PairScorerConfig, count
 
 __all__ = ["EnsembleConfig", "EnsembleScorer", "member_folder"]
@@ -119,13 +119,12 @@ class EnsembleScorer(PreTrainedModel):  # type: ignore[misc]
         Args:
             pretrained_model_name_or_path: The folder, or a name on the Hub.
             *args: Not used.
-            **options: Not used: members are loaded as they are saved.
+            **options: ``dtype`` is that of all members; nothing else is used.
 
         Raises:
             InvalidDataError: The configuration states no members or as many weights, or a member is damaged.
             MissingDataError: The folder of a member is missing.
         """
-        from iemomecp_dataset.errors import InvalidDataError
         from iemomecp_dataset.trainers.pipelines.loading import load_scorer
         from iemomecp_dataset.trainers.sharing.fetching import fetched_model
 
@@ -137,7 +136,8 @@ class EnsembleScorer(PreTrainedModel):  # type: ignore[misc]
                 f"{folder / 'config.json'}: an ensemble states at least two members and a weight for each, which sum "
                 f"to 1; found {len(names)} members and weights {weights}. Make the ensemble again."
             )
-        members = [load_scorer(folder / name) for name in names]
+        dtype = {name: options[name] for name in ("dtype",) if options.get(name) is not None}
+        members = [load_scorer(folder / name, **dtype) for name in names]
         for name, member in zip(names, members, strict=True):
             classes = list(member.config.id2label.values())
             if isinstance(member, cls) or classes != list(config.id2label.values()):
