@@ -1,9 +1,11 @@
 """An ensemble is a run like any other: scored from its own predictions, in a row of its own, compared and grouped."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
+from tiny_pair_models import conversation, save_dialogue_model
 
 from iemomecp_dataset.benchmark import comparison
 from iemomecp_dataset.benchmark.board import leaderboard
@@ -13,11 +15,13 @@ from iemomecp_dataset.benchmark.ensembles.mixing import fitted_weights
 from iemomecp_dataset.benchmark.runs.index import index_runs
 from iemomecp_dataset.benchmark.runs.results import read_results
 from iemomecp_dataset.commands import call
-from iemomecp_dataset.errors import RunFolderError, UsageError
+from iemomecp_dataset.errors import InvalidDataError, RunFolderError, UsageError
+from iemomecp_dataset.files import file_digest, read_json
 from iemomecp_dataset.metrics.evaluation.predictions import read_predictions
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.metrics.signature import Signature
 from iemomecp_dataset.metrics.thresholds import bagged_threshold, best_threshold
+from iemomecp_dataset.trainers import EmotionCausePipeline, load_scorer
 
 SEEDS = (1, 2, 3)
 
@@ -187,3 +191,34 @@ def test_warnings_and_remarks_of_members_go_along(write_run, tmp_path):
     assert record["leaks"] == ["A leak."]
     assert record["remarks"][0] == "A remark."
     assert record["warnings"] == ["r1: Diverged in epoch 1.", "r2: Diverged in epoch 2."]
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_the_folder_of_an_ensemble_stands_alone(link, tmp_path, tiny_encoder, write_run):
+    members = [tmp_path / f"run_{seed}" for seed in (1, 2)]
+    for seed, one in enumerate(members, start=1):
+        write_run(one, seed=seed)
+        save_dialogue_model(one / "model", tiny_encoder, mode="frozen", hidden_size=8 * seed)
+    record = make_ensemble(EnsembleRequest(members, tmp_path / "mean", weights=[1, 3], link=link))
+    talk = conversation(4)
+    each = [EmotionCausePipeline(one)(talk) for one in members]
+    weights = tmp_path / "mean" / "model" / "member_2" / "model.safetensors"
+    assert (weights.stat().st_nlink == 2) == link
+    for one in members:
+        shutil.rmtree(one)
+    shutil.move(tmp_path / "mean", tmp_path / "moved")
+    found = EmotionCausePipeline(tmp_path / "moved")(talk)
+    np.testing.assert_allclose(
+        found.pair_probabilities, 0.25 * each[0].pair_probabilities + 0.75 * each[1].pair_probabilities, atol=1e-6
+    )
+    assert found.decision.threshold == record.threshold["value"]
+    config = read_json(tmp_path / "moved" / "model" / "config.json")
+    assert (config["text_encoder_name"], config["longest_dialogue"]) == (str(tiny_encoder), 20)
+    digests = read_results(tmp_path / "moved").extra["weight_digests"]
+    path = tmp_path / "moved" / "model" / "member_2" / "model.safetensors"
+    assert digests["member_2/model.safetensors"] == file_digest(path)
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InvalidDataError, match="is not what the run has written"):
+        load_scorer(tmp_path / "moved")
