@@ -23,18 +23,17 @@ from iemomecp_dataset.metrics.arguments.argument_checks import (
 )
 from iemomecp_dataset.metrics.pair_inputs import check_probabilities, clipped_probabilities
 from iemomecp_dataset.metrics.scoring import precision_recall_f1
+from iemomecp_dataset.options import ThresholdRule
 
 __all__ = [
     "THRESHOLD_RULES",
     "Calibration",
-    "ThresholdRule",
     "bagged_threshold",
     "best_threshold",
     "expected_f1_threshold",
     "threshold_by_rule",
 ]
 
-ThresholdRule = Literal["best", "bagged", "expected_f1"]
 THRESHOLD_RULES: tuple[ThresholdRule, ...] = get_args(ThresholdRule)
 """Names of the rules."""
 

@@ -31,7 +31,8 @@ from iemomecp_dataset.files.yaml_files import read_yaml
 from iemomecp_dataset.metrics.evaluation.predictions import Predictions, predictions_file, write_predictions
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.metrics.signature import Signature
-from iemomecp_dataset.metrics.thresholds import ThresholdRule, threshold_by_rule
+from iemomecp_dataset.metrics.thresholds import threshold_by_rule
+from iemomecp_dataset.options import ThresholdRule
 from iemomecp_dataset.trainers.provenance import code_revision, library_versions
 
 __all__ = ["EnsembleRequest", "make_ensemble"]

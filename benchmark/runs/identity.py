@@ -24,6 +24,9 @@ __all__ = [
     "system_of",
 ]
 
+_UNSTATED = (("emotions", "corpus"), ("threshold_rule", "best"))
+"""Settings with the values that they had before they were options."""
+
 _OF_RECORD = ("scorer", "objective", "modalities", "encoder_mode")
 
 
@@ -39,11 +42,11 @@ def system_of(record: RunResults) -> dict[str, str]:
         the epoch was chosen on. Neither the seed nor the data are among it: the data decides which runs share a table.
     """
     # The decision rule says in one what --decision and --threshold say in two.
-    # The corpus's own emotions are the default, which records of earlier versions do not state.
+    # Defaults that records of earlier versions do not state.
     found = {
         name: str(value)
         for name, value in record.settings.items()
-        if name not in ("decision", "threshold") and (name, value) != ("emotions", "corpus")
+        if name not in ("decision", "threshold") and (name, value) not in _UNSTATED
     }
     for name in _OF_RECORD:
         found.setdefault(name, str(getattr(record, name)))

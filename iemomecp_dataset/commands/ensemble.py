@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from iemomecp_dataset.command_line import REQUIRED, flags_in_errors, option, read_options
-from iemomecp_dataset.metrics.thresholds import ThresholdRule
+from iemomecp_dataset.options import ThresholdRule
 
 if TYPE_CHECKING:
     from iemomecp_dataset.benchmark.runs.results import RunResults
