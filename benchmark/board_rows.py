@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from iemomecp_dataset.benchmark.runs.identity import system_of
+from iemomecp_dataset.benchmark.runs.identity import seeds_of, system_of
 from iemomecp_dataset.benchmark.runs.index import Run
 from iemomecp_dataset.benchmark.runs.results import ERC, EXPLANATION, EXTERNAL, HEADLINE, RunResults
 from iemomecp_dataset.metrics.scoring import mean_and_sd
@@ -126,7 +126,7 @@ def without_repeats(runs: list[Run]) -> tuple[list[Run], list[str]]:
     kept: dict[tuple[Any, ...], Run] = {}
     notes = []
     for run in runs:
-        identity = (tuple(sorted(system_of(run.results).items())), run.results.seed)
+        identity = (tuple(sorted(system_of(run.results).items())), seeds_of(run.results))
         if identity in kept:
             first = kept[identity].results.run_name
             notes.append(f"{run.results.run_name} repeats {first} (same settings, same seed) and is left out.")
@@ -197,6 +197,7 @@ def _system_name(results: RunResults, all_runs: list[Run]) -> str:
             value = str(getattr(results, attribute))
             value = results.encoder_name if attribute == "text_encoder" else value
             parts.append("" if value == "none" else value)
+    parts.append(str(results.settings.get("ensemble", "")))
     return " ".join(part for part in parts if part)
 
 

@@ -19,6 +19,7 @@ from iemomecp_dataset.benchmark.baselines.structural import (
 )
 from iemomecp_dataset.benchmark.board import Board, parts_of_split
 from iemomecp_dataset.benchmark.board_rows import BoardRow
+from iemomecp_dataset.benchmark.runs.identity import seeds_of
 from iemomecp_dataset.benchmark.runs.results import ERC, EXPLANATION, EXTERNAL, PAIRS
 from iemomecp_dataset.errors import RunFolderError, UsageError
 from iemomecp_dataset.metrics.evaluation.emotions.predictions import EmotionPredictions, read_emotion_predictions
@@ -398,6 +399,8 @@ def _with_base(rows: Sequence[BoardRow]) -> list[tuple[BoardRow, BoardRow]]:
     pairs = []
     for row in reversed(rows):
         base = bases.get(_kind(row))
+        if row is base:  # an ensemble of Base beside a single one
+            base = bases.get((*_kind(row)[:-1], ""), base)
         if base is None and row is not rows[-1]:
             pairs.append((rows[-1], row))
         elif base is not None and row is not base:
@@ -407,7 +410,8 @@ def _with_base(rows: Sequence[BoardRow]) -> list[tuple[BoardRow, BoardRow]]:
 
 def _kind(row: BoardRow) -> tuple[str, ...]:
     results = row.runs[0].results
-    return results.scorer, results.modalities, results.text_encoder, results.encoder_mode
+    ensemble = str(results.settings.get("ensemble", ""))
+    return results.scorer, results.modalities, results.text_encoder, results.encoder_mode, ensemble
 
 
 def _over_seeds(
@@ -415,7 +419,8 @@ def _over_seeds(
 ) -> tuple[int, float]:
     """Counts the seeds two systems share, and computes the standard error of their mean difference by seed."""
     first, second = (
-        {seed: run.scores()[metric] for seed, run in zip(row.seeds, counts[row.name], strict=True)} for row in rows
+        {seeds_of(run.results): scored.scores()[metric] for run, scored in zip(row.runs, counts[row.name], strict=True)}
+        for row in rows
     )
     differences = [first[seed] - second[seed] for seed in sorted(first.keys() & second.keys())]
     n = len(differences)

@@ -28,6 +28,7 @@ __all__ = [
     "PairConfig",
     "ScaleName",
     "TextSource",
+    "ThresholdRule",
     "ValidationSplit",
     "load_options",
     "options_taken",
@@ -65,6 +66,9 @@ EXPLANATION_CONFIGS: tuple[str, ...] = get_args(ExplanationConfig)
 """Configurations whose purpose is the written explanations of emotions; they have no cause pairs either."""
 
 CONFIG_NAMES: tuple[str, ...] = get_args(ConfigName)
+
+ThresholdRule = Literal["best", "bagged", "expected_f1"]
+"""Rules that choose a decision threshold (:mod:`iemomecp_dataset.metrics.thresholds`)."""
 
 ScaleName = Literal["demo", "full"]
 """Sizes of the synthetic corpus (:data:`iemomecp_dataset.synthetic.SCALES`)."""

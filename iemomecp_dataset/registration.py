@@ -138,7 +138,8 @@ def _register_models() -> bool:
 
 def _models() -> Iterator[tuple[Any, Any]]:
     """The configuration class and the model class of every scorer, and of the model of explanations."""
-    for scorer in importlib.import_module("iemomecp_dataset.trainers.scorers").scorers().values():
+    registry = importlib.import_module("iemomecp_dataset.trainers.scorers")
+    for scorer in (*registry.scorers().values(), *registry.made_of_others()):
         yield scorer.load_config_class(), scorer.load_model_class()
     explanation = importlib.import_module("iemomecp_dataset.trainers.explanation.modeling_explanation")
     yield explanation.ExplanationConfig, explanation.ExplanationModel

@@ -70,6 +70,7 @@ TESTED_BY = {
     "metrics/significance/*": "metrics/significance/test_resampling.py",
     "scripts/demo.py": "iemomecp_dataset/commands/test_demo.py",
     "scripts/diagnose.py": "iemomecp_dataset/commands/test_diagnose.py",
+    "scripts/ensemble.py": "benchmark/ensembles/test_making.py",
     "scripts/export_for.py": "iemomecp_dataset/commands/test_export_for.py",
     "scripts/import_from.py": "benchmark/peers/imports/test_importing.py",
     "scripts/export_conversations.py": "iemomecp_dataset/commands/test_export.py",

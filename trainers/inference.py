@@ -19,6 +19,7 @@ from iemomecp_dataset.features import FeatureTable
 from iemomecp_dataset.features.encoders.devices import usable_device
 from iemomecp_dataset.field_checks import check_pair, check_text_fields, json_kind
 from iemomecp_dataset.trainers.dialogue.emotion_inputs import checked_emotion_inputs, with_emotion_inputs
+from iemomecp_dataset.trainers.ensemble.modeling import EnsembleScorer
 from iemomecp_dataset.trainers.pipelines.loading import feature_vectors, load_scorer, scored_rows
 from iemomecp_dataset.trainers.pipelines.pipeline import EmotionCausePipeline
 from iemomecp_dataset.trainers.scorers import find_scorer, scorer_of_model_type
@@ -251,6 +252,12 @@ def predict(
             batch_size=batch_size,
             **asked,
         )
+    if isinstance(scorer, EnsembleScorer):
+        given = {"text": text, "event": event, "audio": audio, "video": video, "text_encoder": text_encoder}
+        given |= {"max_missing_features": max_missing_features, "emotions": emotions, "batch_size": batch_size}
+        rows = rows if hasattr(rows, "features") else list(rows)
+        each = [predict(one, rows, **given, **explaining, with_emotions=with_emotions) for one in scorer.members]
+        return _averaged(each, scorer.weights)
     if explaining:
         raise UsageError(
             f"{type(scorer).__name__} gives probabilities, and {', '.join(explaining)} has no effect: it is "
@@ -284,6 +291,13 @@ def predict(
     counts = [len(row["pairs" if of_pairs else "utterances"]) for row in dialogues]
     probabilities, categories = scored_rows(task, counts, batch_size)
     return (probabilities, categories) if with_emotions else probabilities
+
+
+def _averaged(predicted: Sequence[Any], weights: Sequence[float]) -> Any:
+    """The mean of what members predict: lists of arrays, or pairs of such lists."""
+    if isinstance(predicted[0], tuple):
+        return tuple(_averaged(part, weights) for part in zip(*predicted, strict=True))
+    return [np.tensordot(np.asarray(weights), np.stack(of_row), axes=1) for of_row in zip(*predicted, strict=True)]
 
 
 def _peeked(rows: Iterator[Any]) -> tuple[Iterator[Any], Any]:

@@ -12,7 +12,7 @@ from iemomecp_dataset import command_line
 from iemomecp_dataset.candidates import CandidateSpace
 from iemomecp_dataset.command_line import REQUIRED, check_values, command_hint, option
 from iemomecp_dataset.errors import UsageError, did_you_mean, see_page
-from iemomecp_dataset.options import DialogueConfig, EmotionInventory, ForwardPairs
+from iemomecp_dataset.options import DialogueConfig, EmotionInventory, ForwardPairs, ThresholdRule
 from iemomecp_dataset.schema import ModalitySet
 from iemomecp_dataset.trainers.compositions import OBJECTIVES
 from iemomecp_dataset.trainers.pairs.further_corpora import asked_corpora
@@ -394,9 +394,14 @@ class OptimizationOptions(SharedOptimization):
     )
     threshold: float | None = option(
         None,
-        "Decision threshold on P(class 0), with --decision threshold. Default: the best on validation for pair F1.",
+        "Decision threshold on P(class 0), with --decision threshold. Default: chosen on validation.",
         minimum=0.0,
         maximum=1.0,
+    )
+    threshold_rule: ThresholdRule = option(
+        "best",
+        "How the threshold is chosen on validation: best (largest pair F1), bagged (mean of the best of resampled "
+        "dialogues) or expected_f1 (largest expected pair F1 under calibrated probabilities).",
     )
 
     @property
@@ -671,6 +676,11 @@ class TrainingOptions(RunSettings):
         scorer = find_scorer(str(values.get("scorer", ModelOptions.scorer)))
         return dict(scorer.protocol(str(values.get("modalities", DataOptions.modalities))))
 
+    def without_effect(self) -> frozenset[str]:
+        """The rule of a threshold, where none is chosen."""
+        chosen = self.optimization.decision == "threshold" and self.optimization.threshold is None
+        return frozenset() if chosen else frozenset({"threshold_rule"})
+
     @classmethod
     def notes(cls) -> str:
         """For each scorer with a protocol, the options that are not given."""
@@ -722,6 +732,14 @@ class TrainingOptions(RunSettings):
             raise UsageError(
                 f"--decision argmax does not use --threshold {optimization.threshold:g}. Leave one out, or give "
                 "--decision threshold."
+            )
+        if optimization.threshold_rule != "best" and "threshold_rule" in self.without_effect():
+            given = (
+                "--decision argmax" if optimization.decision == "argmax" else f"--threshold {optimization.threshold:g}"
+            )
+            raise UsageError(
+                f"--threshold_rule {optimization.threshold_rule} chooses a threshold, but with {given} none is chosen. "
+                "Leave one of them out."
             )
 
     def _check_further_corpora(self) -> None:

@@ -38,6 +38,7 @@ __all__ = [
     "config_fields",
     "find_scorer",
     "is_built_in",
+    "made_of_others",
     "register_scorer",
     "scorer_names",
     "scorer_of_model_type",
@@ -51,6 +52,9 @@ _BUILT_IN = {
     "emotion_transformer": "iemomecp_dataset.trainers.emotions:EMOTION_TRANSFORMER",
     "explanation": "iemomecp_dataset.trainers.explanation:EXPLANATION",
 }
+_MADE = {"ensemble": "iemomecp_dataset.trainers.ensemble:SCORER"}
+"""Models that are made of trained ones: they are loaded as others are, and ``--scorer`` does not name them."""
+
 _TASKS = {"ecerc": "erc", "emotion_transformer": "erc", "explanation": "explanation"}
 """What the models among them are for that score no pairs; the others, and all that are registered, do."""
 
@@ -175,7 +179,7 @@ def scorer_names(task: str = "pairs") -> tuple[str, ...]:
 
 def is_built_in(name: str) -> bool:
     """Whether a scorer is one of this package, so that nothing has to be registered before it is used."""
-    return name in _BUILT_IN
+    return name in _BUILT_IN or name in _MADE
 
 
 def find_scorer(name: str) -> Scorer:
@@ -208,7 +212,13 @@ def scorers(task: str | None = None) -> dict[str, Scorer]:
 
 def scorer_of_model_type(model_type: str | None) -> Scorer | None:
     """The scorer whose models have this ``model_type`` in their ``config.json``, or None."""
-    return next((scorer for scorer in scorers().values() if scorer.model_type == model_type), None)
+    known = (*scorers().values(), *made_of_others())
+    return next((scorer for scorer in known if scorer.model_type == model_type), None)
+
+
+def made_of_others() -> tuple[Scorer, ...]:
+    """Entries of models that are made of trained ones, such as ensembles."""
+    return tuple(_load(reference) for reference in _MADE.values())
 
 
 def register_scorer(scorer: Scorer) -> None:
@@ -225,7 +235,7 @@ def register_scorer(scorer: Scorer) -> None:
             ``model_type`` to another scorer or to a model of transformers, or it is missing; or there is no such model
             class or objective.
     """
-    if scorer.name in _BUILT_IN:
+    if is_built_in(scorer.name):
         raise UsageError(f"The scorer {scorer.name!r} is one of this package. Choose another name.")
     _check_objectives(scorer)
     if scorer.name in _registered:

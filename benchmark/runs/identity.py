@@ -14,10 +14,18 @@ from typing import Any
 
 from iemomecp_dataset.benchmark.runs.results import EXTERNAL, RunResults, encoder_name
 
-__all__ = ["circumstances_that_differ", "decision_rule", "features_told_by", "origin_of", "system_digest", "system_of"]
+__all__ = [
+    "circumstances_that_differ",
+    "decision_rule",
+    "features_told_by",
+    "origin_of",
+    "seeds_of",
+    "system_digest",
+    "system_of",
+]
 
 _OF_RECORD = ("scorer", "objective", "modalities", "encoder_mode")
-_NOT_STATED = (("emotions", "corpus"), ("corpus_embedding", False))
+_NOT_STATED = (("emotions", "corpus"), ("corpus_embedding", False), ("threshold_rule", "best"))
 """Defaults of options that records of earlier versions do not state."""
 
 
@@ -56,6 +64,17 @@ def system_of(record: RunResults) -> dict[str, str]:
     if record.epoch_chosen_on is not None:
         found["epoch_from"] = record.epoch_chosen_on
     return found
+
+
+def seeds_of(record: RunResults) -> tuple[int, ...]:
+    """Gives the seed of a run, or of an ensemble those of its members: runs of one system are told apart by them.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> [seeds_of(SimpleNamespace(seed=1, extra=extra)) for extra in ({}, {"ensemble": {"seeds": [1, 4]}})]
+        [(1,), (1, 4)]
+    """
+    return tuple((record.extra.get("ensemble") or {}).get("seeds") or (record.seed,))
 
 
 def features_told_by(facts: Mapping[str, Any]) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ COMMANDS = {
     "train": "train a model of pairs (fusion, roberta, wavlm, clip), emotions (ecerc, emotion), explanations (explain)",
     "matrix": "train a matrix of models and print the table of results",
     "cross-validate": "judge variants of a recipe by predictions for dialogues that no run was trained on",
+    "ensemble": "make one run of several: the mean of their probabilities",
     "evaluate": "score a file of predictions of any system",
     "report": "write the HTML report of a folder of runs",
     "predict": "predict who felt what in a conversation, and why, with a trained model",

@@ -1,4 +1,4 @@
-"""The best threshold against trying every threshold."""
+"""The best threshold against trying every threshold; smoothed rules against the same thing done step by step."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,13 @@ from metric_case import MetricCase
 
 from iemomecp_dataset.errors import MetricInputError
 from iemomecp_dataset.metrics.scoring import pair_scores
-from iemomecp_dataset.metrics.thresholds import best_threshold
+from iemomecp_dataset.metrics.thresholds import (
+    THRESHOLD_RULES,
+    bagged_threshold,
+    best_threshold,
+    expected_f1_threshold,
+    threshold_by_rule,
+)
 from iemomecp_dataset.schema import PAIR_LABELS
 
 
@@ -113,3 +119,102 @@ def test_what_has_no_threshold_is_refused(probabilities, labels, words):
 def test_negative_missed_positives_are_refused():
     with pytest.raises(MetricInputError, match="missed_positives"):
         best_threshold([0.5], [0], missed_positives=-1)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 10**6), st.integers(0, 2))
+def test_expected_f1_is_the_best_ratio_of_expectations(seed, missed):
+    generator = np.random.default_rng(seed)
+    scores = generator.integers(0, 11, 12) / 10
+    labels = np.append(generator.integers(0, 2, 11), 0)
+    threshold = expected_f1_threshold(scores, labels, missed_positives=missed, calibration="none")
+
+    def expected(value):
+        chosen = scores >= value
+        return 2 * scores[chosen].sum() / (chosen.sum() + scores.sum() + missed)
+
+    assert expected(threshold) == pytest.approx(max(map(expected, scores)))
+
+
+def test_with_calibrated_probabilities_the_threshold_is_half_of_the_expected_f1():
+    chances = np.linspace(0.001, 0.999, 999)
+    threshold = expected_f1_threshold(chances, (chances < 0.5).astype(int), calibration="none")
+    chosen = chances >= threshold
+    assert threshold == pytest.approx(chances[chosen].sum() / (chosen.sum() + chances.sum()), abs=0.002)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_isotonic_calibration_gives_the_best_threshold_of_the_split_itself(seed):
+    generator = np.random.default_rng(seed)
+    labels = generator.integers(0, 2, 300)
+    scores = generator.uniform(size=300) * 0.7 + 0.3 * (labels == 0)
+    threshold = expected_f1_threshold(scores, labels, calibration="isotonic")
+
+    def f1(value):
+        chosen = scores >= value
+        return 2 * (chosen & (labels == 0)).sum() / (chosen.sum() + (labels == 0).sum())
+
+    assert f1(threshold) == pytest.approx(best_threshold(scores, labels)[1])
+
+
+def test_platt_calibration_undoes_a_shift_of_the_logits():
+    generator = np.random.default_rng(0)
+    logits = generator.normal(-1, 2, 20_000)
+    labels = np.where(generator.uniform(size=len(logits)) < 1 / (1 + np.exp(-logits)), 0, 1)
+
+    def threshold_of(shifted):
+        value = expected_f1_threshold(1 / (1 + np.exp(-shifted)), labels)
+        return np.log(value / (1 - value))
+
+    # The same pairs are chosen whatever the scale and the place of the logits.
+    plain = threshold_of(logits)
+    assert (threshold_of(0.5 * logits + 2) - 2) / 0.5 == pytest.approx(plain, abs=0.02)
+    true_chances = expected_f1_threshold(1 / (1 + np.exp(-logits)), labels, calibration="none")
+    assert plain == pytest.approx(np.log(true_chances / (1 - true_chances)), abs=0.1)
+
+
+def test_bagging_averages_the_optima_of_resampled_dialogues():
+    generator = np.random.default_rng(1)
+    labels = generator.integers(0, 2, 60)
+    scores = np.round(generator.uniform(size=60) * 0.8 + 0.2 * (labels == 0), 2)
+    dialogues = np.repeat(np.arange(10), 6).astype(str)
+    # The same draws, each scored as a data set of its own.
+    draws, found = np.random.default_rng(7), []
+    for _ in range(30):
+        chosen = np.concatenate([np.flatnonzero(dialogues == str(d)) for d in draws.integers(10, size=10)])
+        found.append(best_threshold(scores[chosen], labels[chosen], missed_positives=2)[0])
+    bagged = bagged_threshold(scores, labels, dialogues, missed_positives=2, resamples=30, seed=7)
+    assert bagged == pytest.approx(np.mean(found))
+    assert len(set(found)) > 1
+    order = generator.permutation(60)
+    again = bagged_threshold(scores[order], labels[order], dialogues[order], missed_positives=2, resamples=30, seed=7)
+    assert again == pytest.approx(bagged)
+
+
+def test_bagging_of_one_dialogue_is_its_best_threshold():
+    scores, labels = [0.9, 0.6, 0.6, 0.1], [0, 1, 0, 1]
+    assert bagged_threshold(scores, labels, ["d"] * 4) == best_threshold(scores, labels)[0]
+
+
+def test_samples_without_gold_are_left_out():
+    # Nine of ten dialogues have no gold: a third of the samples is of those alone.
+    scores, labels = [0.8] + [0.2] * 9, [0] + [1] * 9
+    assert bagged_threshold(scores, labels, np.arange(10).astype(str)) == 0.8
+
+
+def test_rules_are_chosen_by_name():
+    scores, labels, ids = [0.9, 0.7, 0.4, 0.3], [0, 1, 0, 1], ["a", "a", "b", "b"]
+    assert threshold_by_rule("best", scores, labels, ids) == best_threshold(scores, labels)[0]
+    assert threshold_by_rule("bagged", scores, labels, ids) == bagged_threshold(scores, labels, ids)
+    assert threshold_by_rule("expected_f1", scores, labels, ids) == expected_f1_threshold(scores, labels)
+    with pytest.raises(MetricInputError, match=r"no threshold rule 'worst'\. Choose one of best, bagged, expected_f1"):
+        threshold_by_rule("worst", scores, labels, ids)
+    for rule in THRESHOLD_RULES:
+        with pytest.raises(MetricInputError, match="None of the 2 pairs has gold class 0"):
+            threshold_by_rule(rule, [0.5, 0.4], [1, 1], ["a", "b"])
+    with pytest.raises(MetricInputError, match="dialogue_ids has 1 entries for 4 pairs"):
+        bagged_threshold(scores, labels, ["a"])
+
+
+def test_a_rule_of_where_all_is_gold_needs_no_calibration():
+    assert expected_f1_threshold([0.9, 0.4], [0, 0]) == 0.4

@@ -431,6 +431,7 @@ SOME = {
 ELSEWHERE = {
     "patience": "training/test_loop.py",
     "selection": "training/test_pairs.py",
+    "threshold_rule": "training/test_pairs.py",
     "decision": "training/test_pairs.py",
     "corruption_point": "below",
     "run_name": "below",

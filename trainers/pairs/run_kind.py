@@ -29,8 +29,9 @@ class PairRun:
     """A :class:`~iemomecp_dataset.trainers.run_kind.RunKind`."""
 
     def corpus(self, options: TrainingOptions, given: Corpus | None) -> Corpus:
-        """Loads the corpus with its candidate pairs, or takes the given one; of a fold, the data of that fold; and what is
-        mixed into its train split.
+        """Loads the corpus with its candidate pairs, or takes the given one; of a fold, the data of that fold.
+
+        What is mixed into its train split comes with it.
 
         Raises:
             UsageError: It has no pairs, or further corpora do not fit it.

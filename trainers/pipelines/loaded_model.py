@@ -16,6 +16,7 @@ from iemomecp_dataset.features.encoders.devices import usable_device
 from iemomecp_dataset.files import read_json
 from iemomecp_dataset.trainers.dialogue.task import inference_encoder
 from iemomecp_dataset.trainers.encoders.text import TextEncoder
+from iemomecp_dataset.trainers.ensemble.modeling import EnsembleScorer
 from iemomecp_dataset.trainers.pairs.config import candidate_space
 from iemomecp_dataset.trainers.pipelines.loading import load_scorer
 from iemomecp_dataset.trainers.scorers import Scorer, is_built_in, scorer_of_model_type
@@ -34,11 +35,13 @@ class LoadedModel:
         model: The model, in evaluation mode.
         entry: Its entry in the registry.
         encoder: Encoder and tokenizer of its texts; None for a model without text.
+        members: Of an ensemble its members, which are applied in its place; empty for any other model.
     """
 
     model: PreTrainedModel
     entry: Scorer
     encoder: TextEncoder | None
+    members: tuple[LoadedModel, ...] = ()
 
     @property
     def modalities(self) -> tuple[Literal["audio", "video"], ...]:
@@ -92,7 +95,25 @@ def load_pair_model(
             f"{_name(model)} holds a model that {purpose}, not one of emotion-cause pairs. Use "
             f"iemomecp_dataset.trainers.{instead}."
         )
+    if isinstance(loaded.model, EnsembleScorer):
+        return _with_members(loaded, text_encoder)
     return replace(loaded, encoder=inference_encoder(loaded.model, text_encoder, tokenizer))
+
+
+def _with_members(loaded: LoadedModel, text_encoder: str | None) -> LoadedModel:
+    """An ensemble with its members, of which those that read the same frozen encoder share it."""
+    members: list[LoadedModel] = []
+    shared: dict[str, TextEncoder] = {}
+    for model in loaded.model.members:
+        encoder = inference_encoder(model, text_encoder if _is_frozen(model) else None)
+        if encoder is not None and _is_frozen(model):
+            encoder = shared.setdefault(encoder.name, encoder)
+        members.append(replace(_load(model, None), encoder=encoder))
+    return replace(loaded, encoder=members[0].encoder, members=tuple(members))
+
+
+def _is_frozen(model: PreTrainedModel) -> bool:
+    return getattr(model, "text_encoder", None) is None
 
 
 def load_emotion_model(model: PreTrainedModel | str | Path, device: torch.device) -> LoadedModel:

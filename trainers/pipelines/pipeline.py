@@ -97,8 +97,9 @@ class EmotionCausePipeline(Pipeline):  # type: ignore[misc]
         **others: Any,
     ) -> None:
         from iemomecp_dataset.features.encoders.devices import usable_device
+        from iemomecp_dataset.trainers.pipelines.ensemble_scoring import conversation_scorer
         from iemomecp_dataset.trainers.pipelines.loaded_model import load_pair_model
-        from iemomecp_dataset.trainers.pipelines.scoring import ConversationScorer, ScoringSettings
+        from iemomecp_dataset.trainers.pipelines.scoring import ScoringSettings
 
         for name in others:
             if name not in _BY_TRANSFORMERS:
@@ -128,7 +129,7 @@ class EmotionCausePipeline(Pipeline):  # type: ignore[misc]
         name = str(model) if isinstance(model, (str, Path)) else loaded.model.name_or_path or type(model).__name__
         if Path(name).exists():
             name = encoder_name(name)  # results are shared, and a local path means nothing elsewhere
-        self._scorer = ConversationScorer(loaded, name, emotion_model, emotion_text_encoder)
+        self._scorer = conversation_scorer(loaded, name, emotion_model, emotion_text_encoder)
         self._scorer.check_used(self._settings)
 
     @property
@@ -174,8 +175,8 @@ class EmotionCausePipeline(Pipeline):  # type: ignore[misc]
 
     def _changed(self, changes: dict[str, Any]) -> tuple[ConversationScorer, ScoringSettings]:
         """The scorer and the settings of one call."""
+        from iemomecp_dataset.trainers.pipelines.ensemble_scoring import conversation_scorer
         from iemomecp_dataset.trainers.pipelines.loaded_model import load_pair_model
-        from iemomecp_dataset.trainers.pipelines.scoring import ConversationScorer
 
         named = {name: value for name, value in changes.items() if name not in _BY_TRANSFORMERS}
         scorer = self._scorer
@@ -196,7 +197,7 @@ class EmotionCausePipeline(Pipeline):  # type: ignore[misc]
         if encoder is not None or emotions is not None or beside_encoder is not None:
             loaded = scorer.loaded if encoder is None else load_pair_model(self.model, text_encoder=encoder)
             beside = emotions if emotions is not None or scorer.emotions is None else scorer.emotions.model
-            scorer = ConversationScorer(loaded, scorer.name, beside, beside_encoder)
+            scorer = conversation_scorer(loaded, scorer.name, beside, beside_encoder)
         scorer.check_used(settings)
         return scorer, settings
 

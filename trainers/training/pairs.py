@@ -11,7 +11,7 @@ from torch import Tensor
 
 from iemomecp_dataset.corpus import Corpus
 from iemomecp_dataset.metrics.scoring import pair_scores
-from iemomecp_dataset.metrics.thresholds import best_threshold
+from iemomecp_dataset.metrics.thresholds import threshold_by_rule
 from iemomecp_dataset.pair_table import PairTable
 from iemomecp_dataset.trainers.objectives import class_weights_from_counts
 from iemomecp_dataset.trainers.options import OptimizationOptions
@@ -56,7 +56,13 @@ def _select(
 ) -> Selected:
     threshold = optimization.threshold
     if threshold is None and optimization.decision == "threshold":
-        threshold, _ = best_threshold(probabilities, table.labels, missed_positives=table.missed_positives)
+        threshold = threshold_by_rule(
+            optimization.threshold_rule,
+            probabilities,
+            table.labels,
+            table.source_dialogue_ids,
+            missed_positives=table.missed_positives,
+        )
     scores = pair_scores(
         probabilities, table.labels, class_names, threshold=threshold, missed_positives=table.missed_positives
     )

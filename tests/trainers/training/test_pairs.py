@@ -11,8 +11,11 @@ import torch
 from two_dialogues import two_dialogue_corpus
 
 from iemomecp_dataset.corpus import Corpus
+from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.metrics.scoring import pair_scores
+from iemomecp_dataset.metrics.thresholds import threshold_by_rule
 from iemomecp_dataset.trainers.options import TrainingOptions
+from iemomecp_dataset.trainers.run_inputs import run_settings
 from iemomecp_dataset.trainers.training.pairs import pair_class_weights, pair_selection
 
 CORPORA = {
@@ -72,6 +75,32 @@ def test_an_epoch_is_scored_on_the_selection_split_by_the_runs_rule(options: dic
     assert found == {key: scores(threshold)[key] for key in ("pair_f1", "pair_auprc", "macro_f1")}
     assert selected.value == found[options.get("selection", "pair_f1")]
     assert len({*found.values()}) == 3, "the scores differ"
+
+
+@pytest.mark.parametrize("rule", ["best", "bagged", "expected_f1"])
+def test_the_threshold_is_chosen_by_the_rule_that_is_asked_for(rule: Any) -> None:
+    corpus = CORPORA["two classes"]
+    table, probabilities = corpus.tables["validation"], probabilities_of(corpus)
+    found = {
+        name: pair_selection(corpus, TrainingOptions.from_flat({"threshold_rule": name}).optimization)(
+            probabilities
+        ).threshold
+        for name in ("best", "bagged", "expected_f1")
+    }
+    assert len({*found.values()}) == 3
+    assert found[rule] == threshold_by_rule(
+        rule, probabilities, table.labels, table.source_dialogue_ids, missed_positives=2
+    )
+
+
+def test_a_rule_that_chooses_nothing_is_refused_and_is_no_setting() -> None:
+    for chosen in ({"decision": "argmax"}, {"threshold": 0.3}):
+        options = TrainingOptions.from_flat({**chosen, "data_dir": "d", "output_dir": "o"})
+        options.check()
+        assert "threshold_rule" not in run_settings(options, 1, "no")
+        with pytest.raises(UsageError, match="--threshold_rule bagged chooses a threshold, but with --"):
+            TrainingOptions.from_flat({**options.flat(), "threshold_rule": "bagged"}).check()
+    assert run_settings(TrainingOptions.from_flat({"threshold_rule": "bagged"}), 1, "no")["threshold_rule"] == "bagged"
 
 
 @pytest.mark.parametrize(("missed", "decided"), [(0, 4), (60, 16)])

@@ -1,0 +1,1 @@
+"""Several runs as one system: the mean of their probabilities, or of their weights."""

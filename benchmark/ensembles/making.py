@@ -1,0 +1,465 @@
+"""Makes the run folder of an ensemble from the folders of its members."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from iemomecp_dataset import __version__
+from iemomecp_dataset.benchmark.ensembles.members import Member, read_members
+from iemomecp_dataset.benchmark.ensembles.mixing import checked_weights, fitted_weights, mixed_probabilities
+from iemomecp_dataset.benchmark.runs.identity import system_digest, system_of
+from iemomecp_dataset.benchmark.runs.results import (
+    RESULTS_FILE,
+    Decision,
+    RunResults,
+    encoder_name,
+    read_results,
+    write_results,
+)
+from iemomecp_dataset.errors import IemomecpError, RunFolderError, UsageError
+from iemomecp_dataset.files import make_folder, read_json, write_text, writing_to
+from iemomecp_dataset.files.whole_folder import whole_folder
+from iemomecp_dataset.files.yaml_files import read_yaml
+from iemomecp_dataset.metrics.evaluation.predictions import Predictions, predictions_file, write_predictions
+from iemomecp_dataset.metrics.scoring import pair_scores
+from iemomecp_dataset.metrics.signature import Signature
+from iemomecp_dataset.metrics.thresholds import threshold_by_rule
+from iemomecp_dataset.options import ThresholdRule
+from iemomecp_dataset.trainers.provenance import code_revision, library_versions
+
+__all__ = ["EnsembleRequest", "make_ensemble"]
+
+_VALIDATION = "validation"
+
+_OF_DATA = ("config_name", "data_dir", "candidates", "forward_pairs", "emotions", "modalities")
+"""Options of the members that say what they were trained on; readers of the run look there for the corpus."""
+
+
+@dataclass(frozen=True)
+class EnsembleRequest:
+    """What is to be averaged, and how.
+
+    Attributes:
+        members: Folders of the runs.
+        output: The run folder to write.
+        weights: Weight of each run, in the order of ``members``; ``None``: all alike.
+        weighted_on: ``validation``: weights are fitted on its predictions
+            (:func:`~iemomecp_dataset.benchmark.ensembles.mixing.fitted_weights`).
+        threshold: Decide by P(class 0) >= this; ``None``: by the members' rule, a threshold chosen on validation anew.
+        threshold_rule: How it is chosen (:func:`~iemomecp_dataset.metrics.thresholds.threshold_by_rule`).
+        link: Hard-link the members' models instead of copying them.
+        run_name: Name of the run; by default that of the folder.
+    """
+
+    members: Sequence[str | Path]
+    output: Path
+    weights: Sequence[float] | None = None
+    weighted_on: str | None = None
+    threshold: float | None = None
+    threshold_rule: ThresholdRule = "best"
+    link: bool = False
+    run_name: str | None = None
+
+
+def make_ensemble(request: EnsembleRequest) -> RunResults:
+    """Averages the probabilities of finished runs, and writes the mean as a run folder.
+
+    Nothing is computed anew but the mean, its decision threshold, and its scores: data and models are not read, so
+    that it takes seconds. Structural baselines are those of the members, which were computed on the same pairs.
+
+    The folder is whole in itself: it holds the members' models, so that ``predict`` works when their own folders are
+    moved, trained again or removed.
+
+    Args:
+        request: What is to be averaged, and how.
+
+    Returns:
+        The record, as written to ``results.json``.
+
+    Raises:
+        UsageError: The runs do not belong together, as ``read_members`` says, weights do not fit, or there is nothing
+            to choose a threshold on.
+        RunFolderError: The folder holds something else; or a run is damaged.
+        IemomecpError: A run cannot be read, or the folder cannot be written.
+    """
+    members = read_members(request.members)
+    weights = _weights(request, members)
+    mixed = {
+        name: mixed_probabilities([one.predictions[name].probabilities for one in members], weights)
+        for name in _common_names(members)
+    }
+    decision = _decision(request, members, mixed)
+    record = _record(request, members, weights, mixed, decision)
+
+    def check(folder: Path, files: list[str]) -> None:
+        _check_replaceable(folder, files, record)
+
+    with writing_to(request.output), whole_folder(request.output, check) as folder:
+        for name, probabilities in mixed.items():
+            stored = members[0].predictions[name]
+            facts = replace(
+                stored.facts,
+                threshold=decision.threshold,
+                threshold_chosen_on=decision.chosen_on,
+                run_name=None,
+                emotions=None,
+            )
+            write_predictions(predictions_file(folder, name), stored.pairs, probabilities, facts)
+        record = _with_model(folder, request, members, weights, decision, record)
+        _write_options(folder, request, members, weights)
+        write_results(folder, record)
+    return read_results(request.output)
+
+
+def _weights(request: EnsembleRequest, members: Sequence[Member]) -> NDArray[np.float64]:
+    """``(K,)`` in the order of the members."""
+    if request.weighted_on is not None:
+        if request.weights is not None:
+            raise UsageError("Weights are given, or fitted on validation, not both. Leave one of the two out.")
+        if request.weighted_on != _VALIDATION:
+            raise UsageError(
+                f"Weights are fitted on {_VALIDATION} alone, not on {request.weighted_on!r}: what is scored must not "
+                "choose them."
+            )
+        stored = [_on_validation(member, "weights are fitted on") for member in members]
+        return fitted_weights([one.probabilities for one in stored], stored[0].labels)
+    if request.weights is None:
+        return checked_weights([1.0] * len(members), len(members))
+    given = checked_weights(request.weights, len(request.members))
+    of_folder = {Path(folder).resolve(): weight for folder, weight in zip(request.members, given, strict=True)}
+    return np.array([of_folder.get(one.folder.resolve(), of_folder.get((one.folder / "model").resolve()))
+                     for one in members], dtype=np.float64)  # fmt: skip
+
+
+def _on_validation(member: Member, purpose: str) -> Predictions:
+    if _VALIDATION not in member.predictions:
+        raise UsageError(
+            f"{member.folder} has no predictions on validation, which {purpose}. Give runs of a corpus that has it"
+            + (", or --threshold." if "threshold" in purpose else ".")
+        )
+    return member.predictions[_VALIDATION]
+
+
+def _common_names(members: Sequence[Member]) -> list[str]:
+    """Names of what all members have predicted: the scored splits, and the test split without evidence."""
+    return [name for name in members[0].predictions if all(name in one.predictions for one in members)]
+
+
+def _decision(
+    request: EnsembleRequest, members: Sequence[Member], mixed: Mapping[str, NDArray[np.float64]]
+) -> Decision:
+    """The members' decision rule; a threshold that they have chosen is chosen anew for the mean."""
+    if request.threshold is not None:
+        return Decision(request.threshold, "fixed")
+    rule = members[0].results.threshold
+    if rule.get("value") is None or rule.get("chosen_on") == "fixed":
+        return Decision(rule.get("value"), rule.get("chosen_on"))
+    stored = _on_validation(members[0], "the threshold is chosen on")
+    value = threshold_by_rule(
+        request.threshold_rule,
+        mixed[_VALIDATION],
+        stored.labels,
+        stored.pairs.source_dialogue_ids,
+        missed_positives=stored.missed_positives,
+    )
+    return Decision(value, _VALIDATION)
+
+
+def _record(
+    request: EnsembleRequest,
+    members: Sequence[Member],
+    weights: NDArray[np.float64],
+    mixed: Mapping[str, NDArray[np.float64]],
+    decision: Decision,
+) -> RunResults:
+    results = [member.results for member in members]
+    first = results[0]
+    metrics, signatures = {}, {}
+    for split in first.metrics:
+        stored = members[0].predictions[split]
+        metrics[split] = pair_scores(
+            mixed[split],
+            stored.labels,
+            first.class_names,
+            threshold=decision.threshold,
+            missed_positives=stored.missed_positives,
+        )
+        if text := (first.extra.get("signatures") or {}).get(split):
+            signature = replace(
+                Signature.parse(text),
+                threshold=decision.threshold,
+                threshold_chosen_on=decision.chosen_on or "none",
+                version=__version__,
+            )
+            signatures[split] = str(signature)
+    notes = _remarks(members)
+    extra = {
+        "signatures": signatures,
+        "leaks": _joined(one.extra.get("leaks") or () for one in results),
+        **({"remarks": notes} if notes else {}),
+        **({"warnings": found} if (found := _joined(_named_warnings(one) for one in results)) else {}),
+        "ensemble": {
+            "average": "probabilities",
+            "weights": weights.tolist(),
+            "weighted_on": request.weighted_on,
+            "seeds": [one.seed for one in results],
+            "members": [
+                {**member.to_json(), "scores": _headlines(member.results, first.metrics)} for member in members
+            ],
+        },
+    }
+    return replace(
+        first,
+        run_name=request.run_name or Path(request.output).resolve().name,
+        scorer=_together(one.scorer for one in results),
+        objective=_together(one.objective for one in results),
+        modalities=first.modalities if len({one.modalities for one in results}) == 1 else _modalities(results),
+        text_encoder=_together((one.text_encoder for one in results), key=encoder_name),
+        encoder_mode=_together(one.encoder_mode for one in results),
+        seed=min(one.seed for one in results),
+        threshold={"value": decision.threshold, "chosen_on": decision.chosen_on},
+        metrics=metrics,
+        counts=_shared_counts(results),
+        settings=_settings(request, members, weights),
+        features=_if_same([one.features for one in results]),
+        initialized_from=_if_same([one.initialized_from for one in results]),
+        effective_batch_size=first.effective_batch_size if len({r.effective_batch_size for r in results}) == 1 else 0,
+        precision=_together(one.precision for one in results),
+        processes=max(one.processes for one in results),
+        device=_together(one.device for one in results),
+        versions=library_versions(),
+        git_revision=code_revision(),
+        wall_seconds=float(sum(one.wall_seconds for one in results)),
+        peak_memory_mb=float(max(one.peak_memory_mb for one in results)),
+        best_epoch=0,
+        epochs=0,
+        extra=extra,
+    )
+
+
+def _settings(request: EnsembleRequest, members: Sequence[Member], weights: NDArray[np.float64]) -> dict[str, Any]:
+    """What makes the system: that of the members, and how they are averaged. Seeds are not among it."""
+    systems = sorted(system_digest(member.results) for member in members)
+    of_first = members[0].results.settings
+    shared = {
+        name: value
+        for name, value in of_first.items()
+        if all(name in one.results.settings and one.results.settings[name] == value for one in members)
+    }
+    kind = f"mean of {len(members)}"
+    if request.weighted_on is not None:
+        kind = f"mean of {len(members)} weighted on {request.weighted_on}"
+    elif request.weights is not None:
+        kind = f"mean of {len(members)} weighted {' '.join(f'{weight:.3g}' for weight in weights)}"
+    found = {**shared, "ensemble": kind}
+    if len({tuple(sorted(system_of(one.results).items())) for one in members}) > 1:
+        found["members"] = " ".join(systems)
+    if request.threshold_rule != "best":
+        found["threshold_rule"] = request.threshold_rule
+    return found
+
+
+def _remarks(members: Sequence[Member]) -> list[str]:
+    """What readers of the scores must know, those of the members included."""
+    found = _joined(member.results.extra.get("remarks") or () for member in members)
+    left_out = sorted({name for one in members for name in one.predictions} - set(_common_names(members)))
+    if left_out:
+        found.append(f"Not averaged, as only some members have predictions on it: {', '.join(left_out)}.")
+    if any(stored.emotions is not None for one in members for stored in one.predictions.values()):
+        found.append(
+            "The emotions that members predict for targets are not averaged: their files state no probabilities of "
+            "them."
+        )
+    return found
+
+
+def _headlines(results: RunResults, splits: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    return {
+        split: {name: float(results.metrics[split][name]) for name in ("pair_f1", "pair_auprc")} for split in splits
+    }
+
+
+def _joined(texts: Iterator[Sequence[str]] | Any) -> list[str]:
+    return list(dict.fromkeys(text for several in texts for text in several))
+
+
+def _named_warnings(results: RunResults) -> list[str]:
+    return [f"{results.run_name}: {text}" for text in results.extra.get("warnings") or ()]
+
+
+def _together(values: Any, key: Callable[[str], str] = str) -> str:
+    """The one value that all have, or all of them, each once.
+
+    Example:
+        >>> _together(["base", "base"]), _together(["rpcl", "base"])
+        ('base', 'base+rpcl')
+    """
+    found = sorted(set(values))
+    return found[0] if len(found) == 1 else "+".join(dict.fromkeys(key(value) for value in found))
+
+
+def _modalities(results: Sequence[RunResults]) -> str:
+    return "".join(letter for letter in "tav" if any(letter in one.modalities for one in results))
+
+
+def _if_same(values: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    return values[0] if all(value == values[0] for value in values) else {}
+
+
+def _shared_counts(results: Sequence[RunResults]) -> dict[str, dict[str, int]]:
+    """Counts of the data, which all members have; of others, such as truncated utterances, those that agree."""
+    return {
+        split: {
+            name: count
+            for name, count in of_split.items()
+            if all(one.counts[split].get(name) == count for one in results)
+        }
+        for split, of_split in results[0].counts.items()
+    }
+
+
+def _check_replaceable(folder: Path, files: Sequence[str], record: RunResults) -> None:
+    """Refuses a folder that holds something else than this ensemble, made before."""
+    if RESULTS_FILE in files:
+        try:
+            found = read_results(folder).extra.get("ensemble") or {}
+        except IemomecpError:
+            found = {}
+        made_of = [(one.get("results"), one.get("predictions")) for one in found.get("members", ())]
+        wanted = [(one["results"], one["predictions"]) for one in record.extra["ensemble"]["members"]]
+        if made_of == wanted:
+            return
+        if made_of:
+            raise RunFolderError(f"{folder} holds an ensemble of other runs. Choose another --output, or remove it.")
+    raise RunFolderError(f"{folder} is not empty and holds no ensemble. Choose another --output.")
+
+
+# --- the model ----------------------------------------------------------------------------------------------------
+
+
+def _with_model(
+    folder: Path,
+    request: EnsembleRequest,
+    members: Sequence[Member],
+    weights: NDArray[np.float64],
+    decision: Decision,
+    record: RunResults,
+) -> RunResults:
+    """Puts the members' models into the folder, and their digests into the record."""
+    models = [member.model for member in members]
+    lacking = [member.folder.name for member, model in zip(members, models, strict=True) if model is None]
+    if lacking:
+        remark = (
+            f"There is no model to predict with: {', '.join(lacking)} {'has' if len(lacking) == 1 else 'have'} none."
+        )
+        return replace(record, extra={**record.extra, "remarks": [*record.extra.get("remarks", ()), remark]})
+    from iemomecp_dataset.trainers.ensemble.modeling import EnsembleConfig, member_folder
+    from iemomecp_dataset.trainers.pairs.config import set_decision
+    from iemomecp_dataset.trainers.whole_model import MODEL_DIGESTS, check_model_digests, model_digests
+
+    target = folder / "model"
+    make_folder(target)
+    configurations = []
+    for place, model in enumerate(models):
+        assert model is not None
+        check_model_digests(model)
+        configurations.append(read_json(model / "config.json"))
+        _put(model, target / member_folder(place), link=request.link)
+    shared = {
+        name: configurations[0].get(name)
+        for name in ("candidates", "longest_dialogue", "synthetic", "emotion_names", "emotion_input_names")
+        if all(one.get(name) == configurations[0].get(name) for one in configurations)
+    }
+    encoders = {one.get("text_encoder_name") for one in configurations}
+    # Where a member reads frozen text features, others must be able to say where that encoder is.
+    frozen = [int(one.get("text_size") or 0) for one in configurations if one.get("text_encoder") is None]
+    config = EnsembleConfig(
+        class_names=list(record.class_names),
+        members=[member_folder(place) for place in range(len(models))],
+        weights=weights.tolist(),
+        text_size=max(frozen, default=0),
+        text_encoder_name=encoders.pop() if len(encoders) == 1 else None,
+        **{
+            name: max(int(one.get(name) or 0) for one in configurations)
+            for name in ("audio_size", "video_size", "max_tokens")
+        },
+        **shared,
+    )
+    set_decision(config, decision.threshold)
+    config.architectures = ["EnsembleScorer"]
+    config.save_pretrained(target)
+    write_text(target / "README.md", _card(record, members, weights))
+    return replace(record, extra={**record.extra, MODEL_DIGESTS: model_digests(target)})
+
+
+def _put(model: Path, target: Path, *, link: bool) -> None:
+    """Copies a model, or makes hard links to its files."""
+    if not link:
+        shutil.copytree(model, target)
+        return
+    try:
+        shutil.copytree(model, target, copy_function=os.link)
+    except (shutil.Error, OSError) as error:
+        raise UsageError(
+            f"The files of {model} cannot be linked to {target.parent.parent.name}: --link needs both on one file "
+            "system that has hard links. Leave --link out, which copies them."
+        ) from error
+
+
+def _card(record: RunResults, members: Sequence[Member], weights: NDArray[np.float64]) -> str:
+    from iemomecp_dataset.markdown_text import markdown_text
+
+    listed = [
+        f"| {markdown_text(one.results.run_name)} | {one.results.objective} | {one.results.seed} | {weight:.4g} |"
+        for one, weight in zip(members, weights, strict=True)
+    ]
+    synthetic = ["**Trained on SYNTHETIC dialogues that a program made.**", ""] if record.synthetic else []
+    scores = [
+        f"| {split} | {100 * of['pair_f1']:.2f} | "
+        + ("n/a" if of["pair_auprc"] != of["pair_auprc"] else f"{100 * of['pair_auprc']:.2f}")
+        + " |"
+        for split, of in record.metrics.items()
+    ]
+    return "\n".join(
+        [
+            f"# {markdown_text(record.run_name)}: {record.settings['ensemble']}", "",
+            *synthetic,
+            "The mean of the probabilities of these runs, whose models lie beside this file.", "",
+            "| run | objective | seed | weight |", "|---|---|---:|---:|", *listed, "",
+            markdown_text(record.data_statement), "",
+            "| split | Pair F1 | AUPRC |", "|---|---:|---:|", *scores, "",
+            "```python",
+            "from iemomecp_dataset.trainers import EmotionCausePipeline",
+            "",
+            'predicted = EmotionCausePipeline("path/to/this/folder")("Ana: We missed it.\\nBen: Oh no!")',
+            "```",
+            "",
+        ]
+    )  # fmt: skip
+
+
+def _write_options(
+    folder: Path, request: EnsembleRequest, members: Sequence[Member], weights: NDArray[np.float64]
+) -> None:
+    """Writes ``config.yaml``: what was averaged, and the data of the members."""
+    import yaml
+
+    path = members[0].folder / "config.yaml"
+    of_first = read_yaml(path) if path.is_file() else {}
+    options = {name: of_first[name] for name in _OF_DATA if name in of_first}
+    options |= {
+        "members": [str(member.folder) for member in members],
+        "weights": weights.tolist(),
+        "weighted_on": request.weighted_on,
+        "threshold": request.threshold,
+        "threshold_rule": request.threshold_rule,
+    }
+    write_text(folder / "config.yaml", yaml.safe_dump(options, sort_keys=False, allow_unicode=True))
