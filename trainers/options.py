@@ -276,8 +276,8 @@ class ObjectiveOptions:
     )
     label_smoothing: float = option(
         0.0,
-        "Share of each label in the supervised loss that is spread over all classes, of pairs, emotions and causes "
-        "(arXiv 1512.00567); 0 for none.",
+        "Dialogue scorer: share of each label in the supervised loss that is spread over all classes, of pairs, "
+        "emotions and causes (arXiv 1512.00567); 0 for none.",
         minimum=0.0,
         below=1.0,
     )
