@@ -56,6 +56,8 @@ SegmentPooling = Literal["pooler", "first_token", "mean"]
 
 PairScorerName = Literal["mlp", "biaffine"]
 
+SpeakerTokens = Literal["none", "names"]
+
 Precision = Literal["no", "bf16", "fp16"]
 
 Tracker = Literal["aim", "clearml", "comet_ml", "dvclive", "mlflow", "swanlab", "tensorboard", "trackio", "wandb"]
@@ -212,6 +214,28 @@ class ModelOptions(EncoderOptions):
         "Isolated scorer: how the text of a pair is pooled into a vector: pooler (the encoder's own, as published), "
         "first_token or mean.",
     )
+    text_context: int = option(
+        0,
+        "Dialogue scorer: turns before an utterance (or its block) that the text encoder reads with it in one sequence "
+        "of --max_tokens, as systems for emotion recognition do (EmoBERTa, arXiv 2108.12009). An utterance is pooled "
+        "over its own tokens; turns for which there is no room, the farthest, are left out and counted.",
+        minimum=0,
+        limit=1000,
+    )
+    text_context_after: int = option(0, "The same of turns after it.", minimum=0, limit=1000)
+    text_block: int = option(
+        1,
+        "Dialogue scorer: consecutive utterances whose vectors come from one sequence, so that the encoder reads each "
+        "once and they see one another; fewer where --max_tokens has no room for them. 1: a sequence for each "
+        "utterance.",
+        minimum=1,
+        limit=1000,
+    )
+    speaker_tokens: SpeakerTokens = option(
+        "none",
+        "Dialogue scorer: names puts the speaker's name before each utterance that the text encoder reads (EmoBERTa, "
+        "arXiv 2108.12009).",
+    )
     hidden_size: int = option(
         256,
         "Width of the dialogue transformer (400 in arXiv 2606.18893), or of the isolated scorer's audio and video "
@@ -286,6 +310,20 @@ class ObjectiveOptions:
         minimum=0.0,
         limit=1e6,
     )
+    label_smoothing: float = option(
+        0.0,
+        "Dialogue scorer: share of each label in the supervised loss that is spread over all classes, of pairs, "
+        "emotions and causes (arXiv 1512.00567); 0 for none.",
+        minimum=0.0,
+        below=1.0,
+    )
+    r_drop_weight: float = option(
+        0.0,
+        "Dialogue scorer: weight of the divergence between two passes over each mini-batch with different dropout, "
+        "both of which are trained on (R-Drop, arXiv 2106.14448, alpha). A step costs twice as much. 0: one pass.",
+        minimum=0.0,
+        limit=1e6,
+    )
     class_weighting: Literal["auto", "none", "sqrt"] = option(
         "auto",
         "Weights of the pair classes in the supervised loss: none (Eq. 16), sqrt (min(10, sqrt(mean count / count)), "
@@ -335,6 +373,13 @@ class SharedOptimization:
     )
     encoder_learning_rate: float = option(
         1e-5, "Learning rate of a trained text encoder (arXiv 2606.18893).", above=0.0, limit=10.0
+    )
+    layer_decay: float = option(
+        1.0,
+        "Factor of the trained encoder's learning rate from each layer to the one below it, down to its embeddings: "
+        "lower layers change less (arXiv 1801.06146, where it is 1 / 2.6). 1: all alike.",
+        above=0.0,
+        maximum=1.0,
     )
     weight_decay: float = option(1e-4, "Weight decay of AdamW (arXiv 2606.18893).", minimum=0.0, limit=1e6)
     decay_everything: bool = option(
@@ -643,6 +688,11 @@ class RunSettings:
             raise UsageError(
                 f"--frozen_layers {self.model.frozen_layers} applies to a trained encoder, but --encoder_mode frozen "
                 "trains none of its layers. Leave one of them out."
+            )
+        if self.optimization.layer_decay != 1.0 and (self.model.encoder_mode == "frozen" or not self.data.encodes_text):
+            raise UsageError(
+                f"--layer_decay {self.optimization.layer_decay:g} applies to the layers of a trained encoder, but this "
+                "run trains none. Leave it out."
             )
         self._check_recomputing()
 

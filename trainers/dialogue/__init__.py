@@ -19,6 +19,13 @@ def _check(options: TrainingOptions) -> None:
                 f"{option} belongs to the isolated scorer; the dialogue scorer has no pair alone. Leave it out, or use "
                 "--scorer isolated."
             )
+    model = options.model
+    alone = (model.text_context, model.text_context_after, model.text_block, model.speaker_tokens) == (0, 0, 1, "none")
+    if not alone and not options.data.encodes_text:
+        raise UsageError(
+            "--text_context, --text_context_after, --text_block and --speaker_tokens say what the text encoder reads, "
+            "but this run encodes no text. Leave them out, or add t to --modalities."
+        )
     if options.model.hidden_size % options.model.num_heads:
         raise UsageError(
             f"--hidden_size {options.model.hidden_size} is not divisible by --num_heads {options.model.num_heads}."

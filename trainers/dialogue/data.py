@@ -14,7 +14,8 @@ from iemomecp_dataset.candidates import CandidateSpace
 from iemomecp_dataset.pair_table import emotional_utterances
 from iemomecp_dataset.rows import gold_pairs
 from iemomecp_dataset.trainers.dialogue.emotion_inputs import EMOTION_INPUTS
-from iemomecp_dataset.trainers.encoders.text import TokenizedTexts, chunk_tokens_on, length_chunks
+from iemomecp_dataset.trainers.encoders.context import IN_CONTEXT, TextInContext
+from iemomecp_dataset.trainers.encoders.text import EncodedText, TokenizedTexts, chunk_tokens_on
 from iemomecp_dataset.trainers.objectives import IGNORED_LABEL
 from iemomecp_dataset.trainers.training.distributed import Processes
 from iemomecp_dataset.trainers.training.samplers import Drawn, RandomBatches
@@ -37,6 +38,10 @@ class Utterances(Protocol):
     @property
     def texts(self) -> tuple[str, ...]:
         """Their texts."""
+
+    @property
+    def encoded_texts(self) -> Sequence[EncodedText]:
+        """What the text encoder reads of each: its text, or that among turns around it."""
 
     @property
     def utterance_ids(self) -> tuple[str, ...]:
@@ -63,6 +68,7 @@ class DialogueExample:
         causes: ``(p,)`` int64, its cause.
         emotion_inputs: ``(n, K)`` float32, probabilities of emotions that another model predicts; None without.
         corpus: Which corpus it is of: 0 for the run's own, then its further corpora.
+        texts_in_context: ``n`` texts among the turns that are encoded with each; None where each is encoded alone.
     """
 
     dialogue_id: str
@@ -78,9 +84,15 @@ class DialogueExample:
     causes: NDArray[np.int64]
     emotion_inputs: NDArray[np.float32] | None = None
     corpus: int = 0
+    texts_in_context: tuple[TextInContext, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.texts)
+
+    @property
+    def encoded_texts(self) -> Sequence[EncodedText]:
+        """What the text encoder reads of each utterance."""
+        return self.texts if self.texts_in_context is None else self.texts_in_context
 
     def with_candidates(self, space: CandidateSpace) -> DialogueExample:
         """The same dialogue with the candidate pairs of a space, in (target, cause) order; labels are without meaning.
@@ -127,6 +139,7 @@ def _example(row: Mapping[str, Any], emotion_names: Sequence[str] | None, corpus
         gold[target - 1, cause - 1] = True
     emotions = [utterance.get("emotion") for utterance in utterances]
     predicted = [utterance.get(EMOTION_INPUTS) for utterance in utterances]
+    in_context = [utterance.get(IN_CONTEXT) for utterance in utterances]
     return DialogueExample(
         dialogue_id=row["dialogue_id"],
         utterance_ids=tuple(utterance["utterance_id"] for utterance in utterances),
@@ -141,6 +154,7 @@ def _example(row: Mapping[str, Any], emotion_names: Sequence[str] | None, corpus
         causes=causes,
         emotion_inputs=None if predicted[0] is None else np.asarray(predicted, dtype=np.float32),
         corpus=corpus,
+        texts_in_context=None if in_context[0] is None else tuple(in_context),
     )
 
 
@@ -178,26 +192,28 @@ class UtteranceInputs:
     """Model inputs of all utterances, referenced by text or utterance id and never copied per pair.
 
     Attributes:
-        text_features: Frozen features by text, or
-        text_tokens: token ids by text; neither when text is not used, or comes from a store.
+        text_features: Frozen features by text, or by text in context; or else
+        text_tokens: token ids of them; neither when text is not used, or comes from a store.
         event_features: Frozen features by text of a second text stream, where the model has one.
         features: By stream (``audio``, ``video``; ``text``, ``event`` of a store) vectors by utterance id; a missing id
             has no vector.
         feature_sizes: Width by stream of these.
         truncated: The texts that were cut at the most tokens; of new dialogues alone.
+        features_alone: Frozen features by text where each is encoded alone, for structural baselines; of training.
     """
 
-    text_features: Mapping[str, NDArray[np.float32]] | None = None
+    text_features: Mapping[EncodedText, NDArray[np.float32]] | None = None
     text_tokens: TokenizedTexts | None = None
     features: Mapping[str, Mapping[str, NDArray[np.float32]]] | None = None
     feature_sizes: Mapping[str, int] | None = None
-    event_features: Mapping[str, NDArray[np.float32]] | None = None
-    truncated: frozenset[str] = frozenset()
+    event_features: Mapping[EncodedText, NDArray[np.float32]] | None = None
+    truncated: frozenset[EncodedText] = frozenset()
+    features_alone: Mapping[EncodedText, NDArray[np.float32]] | None = None
 
     def cost(self, dialogue: Utterances) -> int:
         """Relative cost of a dialogue: its tokens if texts are encoded in each step, else its utterances."""
         tokens = self.text_tokens
-        return len(dialogue) if tokens is None else sum(len(tokens.ids[text]) for text in dialogue.texts)
+        return len(dialogue) if tokens is None else tokens.cost(dialogue.encoded_texts)
 
     def tensors(self, dialogues: Sequence[Utterances], n: int, chunk_tokens: int) -> Batch:
         """Lays out the inputs of a padded batch.
@@ -214,19 +230,18 @@ class UtteranceInputs:
         tensors: Batch = {}
         for stream, by_text in (("text", self.text_features), ("event", self.event_features)):
             if by_text is not None:
-                tensors[stream] = _padded(n, [[by_text[text] for text in dialogue.texts] for dialogue in dialogues])
+                vectors = [[by_text[text] for text in dialogue.encoded_texts] for dialogue in dialogues]
+                tensors[stream] = _padded(n, vectors)
         if self.text_tokens is not None:
-            tokens = self.text_tokens
-            tensors["text_tokens"], tensors["text_order"] = length_chunks(
-                [tokens.ids[text] for dialogue in dialogues for text in dialogue.texts], tokens.pad_id, chunk_tokens
-            )
-        for stream, vectors in (self.features or {}).items():
+            texts = [text for dialogue in dialogues for text in dialogue.encoded_texts]
+            tensors["text_tokens"], tensors["text_order"] = self.text_tokens.chunks(texts, chunk_tokens)
+        for stream, by_id in (self.features or {}).items():
             size = (self.feature_sizes or {})[stream]
             padded = np.zeros((len(dialogues), n, size), dtype=np.float32)
             present = np.zeros((len(dialogues), n), dtype=bool)
             for row, dialogue in enumerate(dialogues):
                 for turn, utterance_id in enumerate(dialogue.utterance_ids):
-                    vector = vectors.get(utterance_id)
+                    vector = by_id.get(utterance_id)
                     if vector is not None:
                         padded[row, turn] = vector
                         present[row, turn] = True

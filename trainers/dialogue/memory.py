@@ -48,6 +48,7 @@ class PairMemory:
         attention: Layers times attention heads of the dialogue transformer.
         views: Views of a dialogue that training scores: 2 with a corrupted one.
         ranking: Whether the objective ranks pairs.
+        passes: Passes of training over each mini-batch at once: 2 with R-Drop.
     """
 
     pair_scorer: str = "mlp"
@@ -58,10 +59,17 @@ class PairMemory:
     attention: int = 8
     views: int = 1
     ranking: bool = False
+    passes: int = 1
 
     @classmethod
-    def of(cls, config: Any, objective: Objective) -> PairMemory:
-        """Reads it from a scorer's configuration and its objective."""
+    def of(cls, config: Any, objective: Objective, *, passes: int = 1) -> PairMemory:
+        """Reads it from a scorer's configuration and its objective.
+
+        Args:
+            config: The configuration.
+            objective: The objective.
+            passes: Passes of training over each mini-batch at once.
+        """
         return cls(
             pair_scorer=config.pair_scorer,
             classes=len(config.class_names or ()),
@@ -71,6 +79,7 @@ class PairMemory:
             attention=config.num_layers * config.num_heads,
             views=2 if objective.corruption else 1,
             ranking=objective.ranking,
+            passes=passes,
         )
 
     def training(self, pairs: int, cells: int) -> int:
@@ -90,7 +99,8 @@ class PairMemory:
             per_pair = 14 * self.pair_size + 13 * self.bilinear_size + 500
         per_pair += 850 if self.refinement else 0
         per_cell = 130 + 100 * self.classes + 28 * self.attention
-        return self.views * (per_pair * pairs + per_cell * cells) + (2000 * pairs if self.ranking else 0)
+        of_pass = self.views * (per_pair * pairs + per_cell * cells) + (2000 * pairs if self.ranking else 0)
+        return self.passes * of_pass
 
     def scoring(self, pairs: int, cells: int) -> int:
         """Bytes of scoring a mini-batch, without gradients.
@@ -300,7 +310,8 @@ def _refusal(
     past = " --candidates past" if takes_past else ""
     smaller = replace(memory, pair_scorer="mlp", pair_size=64, bilinear_size=0)
     base = " --objective base" if trains and (memory.views > 1 or memory.ranking) else ""
-    smallest = replace(smaller, views=1, ranking=False)
+    base += " --r_drop_weight 0" if trains and memory.passes > 1 else ""
+    smallest = replace(smaller, views=1, ranking=False, passes=1)
     head = "--pair_scorer mlp --pair_size 64 --bilinear_size 0"
     tried = [
         (settings, size < demand.size and suffices(size, past=False)),

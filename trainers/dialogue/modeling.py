@@ -47,7 +47,12 @@ class DialogueScorerConfig(PairScorerConfig):
             frozen features.
         text_encoder_name: Name or path of the text encoder, trained or frozen.
         text_layers: Encoder layers that are mean-pooled and concatenated (0 is the embedding layer).
-        max_tokens: Tokens per utterance; what is longer is cut, and counted.
+        max_tokens: Tokens per utterance, or per sequence of several; what is longer is cut, and counted.
+        text_context: Turns before an utterance, or a block of them, that the text encoder reads in the same sequence;
+            see :mod:`iemomecp_dataset.trainers.encoders.context`.
+        text_context_after: Turns after it.
+        text_block: Utterances whose vectors come from one sequence.
+        speaker_tokens: ``names``: each turn begins with its speaker's name; ``none``.
         hidden_size: Width of the dialogue transformer.
         num_layers: Its depth; 0 scores utterances without dialogue context.
         num_heads: Its attention heads.
@@ -74,6 +79,10 @@ class DialogueScorerConfig(PairScorerConfig):
     text_encoder_name: str | None = None
     text_layers: list[int] | None = None
     max_tokens: int = 128
+    text_context: int = 0
+    text_context_after: int = 0
+    text_block: int = 1
+    speaker_tokens: str = "none"
     hidden_size: int = 256
     num_layers: int = 2
     num_heads: int = 4
@@ -93,6 +102,9 @@ class DialogueScorerConfig(PairScorerConfig):
         **dict.fromkeys(
             ("text_size", "audio_size", "video_size", "num_layers", "bilinear_size", "max_distance"), count(0)
         ),
+        **dict.fromkeys(("text_context", "text_context_after"), count(0)),
+        "text_block": count(1),
+        "speaker_tokens": one_of("none", "names"),
         **dict.fromkeys(("hidden_size", "num_heads", "pair_size"), count(1)),
         **dict.fromkeys(("max_tokens", "max_positions", "max_speakers"), count(1)),
         "text_encoder": TEXT_ENCODER,
@@ -256,7 +268,8 @@ class DialogueScorer(WholeModel):
             valid: ``(B, N, N)`` bool, the pairs to score; by default those that have a label, and without labels all
                 pairs of utterances.
             text: ``(B, N, text_size)`` frozen text features; or else
-            text_tokens: chunks of the batch's utterances, each with ``input_ids`` and ``attention_mask`` ``(u, T)``;
+            text_tokens: chunks of the batch's utterances, each with ``input_ids`` and ``attention_mask`` ``(u, T)``,
+                and with ``pooled`` ``(u, s, T)`` where a sequence has several turns;
             text_order: with them, ``(U,)`` int, the row, among all chunks, of each true entry of ``mask``.
             audio: ``(B, N, audio_size)``.
             audio_present: ``(B, N)`` bool; absent vectors are replaced by a learned one.

@@ -35,8 +35,10 @@ from iemomecp_dataset.trainers.dialogue.emotion_inputs import read_emotion_input
 from iemomecp_dataset.trainers.dialogue.memory import PairMemory, available_memory, check_memory
 from iemomecp_dataset.trainers.dialogue.modeling import Corruption, DialogueScorer, DialogueScores
 from iemomecp_dataset.trainers.dialogue.pair_heads import distance_log_rates
+from iemomecp_dataset.trainers.encoders.context import IN_CONTEXT, TextContext, TextInContext, with_text_context
 from iemomecp_dataset.trainers.encoders.pooling import parse_layers
 from iemomecp_dataset.trainers.encoders.text import (
+    EncodedText,
     TextEncoder,
     TokenizedTexts,
     check_tokenizer,
@@ -44,7 +46,10 @@ from iemomecp_dataset.trainers.encoders.text import (
     encode_texts,
     load_saved_tokenizer,
     load_text_encoder,
+    load_tokenizer,
+    rows_of,
     tokenize_texts,
+    tokenize_texts_in_context,
 )
 from iemomecp_dataset.trainers.encoders.vectors import load_features
 from iemomecp_dataset.trainers.encoders.weights import freeze_lowest, load_initial_weights
@@ -57,6 +62,7 @@ from iemomecp_dataset.trainers.objectives import (
     objective_terms,
     resolve_objective,
     supervised_extraction,
+    symmetric_divergence,
 )
 from iemomecp_dataset.trainers.options import EncoderOptions, RunSettings, SharedData, TrainingOptions
 from iemomecp_dataset.trainers.scorers import config_fields
@@ -109,7 +115,10 @@ _GIVEN_BY = {
 }
 """Letter of ``--modalities`` and, where it matters, ``--encoder_mode`` for the inputs that not every run has."""
 
-_FOR_INFERENCE = ("text_size", "audio_size", "video_size", "text_encoder_name", "text_layers", "max_tokens")
+_FOR_INFERENCE = (
+    *("text_size", "audio_size", "video_size", "text_encoder_name", "text_layers", "max_tokens"),
+    *("text_context", "text_context_after", "text_block", "speaker_tokens"),
+)
 """What a configuration must hold for the model to be used on new dialogues, whether it declares it or not."""
 
 
@@ -141,6 +150,7 @@ class DialogueStrategy(DialogueBatching):
         corruption: How the corrupted view is made, where the objective has one.
         class_weights: ``(C,)`` weights of the pair classes in the supervised loss, or None.
         emotion_category_weight: Weight of the cross entropy of emotion categories; 0 leaves that term out.
+        r_drop_weight: Weight of the divergence of two passes with different dropout; 0 for one pass.
         inputs: Names of the inputs that the model's ``forward`` takes; see :func:`forward_inputs`.
         drawn: How many dialogues of each corpus that is trained on an epoch draws; empty for all of them.
     """
@@ -151,12 +161,15 @@ class DialogueStrategy(DialogueBatching):
     corruption: Corruption | None = None
     class_weights: Tensor | None = None
     emotion_category_weight: float = 0.0
+    r_drop_weight: float = 0.0
     inputs: Collection[str] = _ALL_INPUTS
     drawn: Sequence[Drawn] = ()
     unit: str = "dialogue"
 
     def terms(self, model: nn.Module, batch: Batch, pool: Pooling) -> Mapping[str, Tensor]:
-        """Weighted terms of the objective, and that of the emotion categories where they are learned."""
+        """Weighted terms of the objective, of the emotion categories where they are learned, and of R-Drop."""
+        if self.r_drop_weight:
+            batch = _twice(batch)
         scores = self._scores(model, batch, gold=batch["gold"], corruption=self.corruption)
         terms = objective_terms(
             self.objective,
@@ -182,6 +195,8 @@ class DialogueStrategy(DialogueBatching):
                 )
             loss = mean_cross_entropy(logits, batch["emotion_categories"], batch["mask"], pool=pool)
             terms["emotion_category"] = self.emotion_category_weight * loss
+        if self.r_drop_weight:
+            terms["r_drop"] = self.r_drop_weight * _divergence(scores, batch, pool)
         return terms
 
     def probabilities(
@@ -218,6 +233,31 @@ class DialogueStrategy(DialogueBatching):
         given = {**model_inputs(batch), **more}
         output = model(**{name: value for name, value in given.items() if name in self.inputs})
         return _dialogue_scores(model, output, batch["valid"])
+
+
+def _twice(batch: Batch) -> Batch:
+    """A mini-batch with each of its dialogues a second time, so that dropout draws two masks for each."""
+    twice: Batch = {}
+    for name, value in batch.items():
+        if name == "text_tokens":
+            twice[name] = [*value, *value]
+        elif name == "text_order":
+            twice[name] = torch.cat([value, value + sum(map(rows_of, batch["text_tokens"]))])
+        else:
+            twice[name] = torch.cat([value, value])
+    return twice
+
+
+def _divergence(scores: DialogueScores, batch: Batch, pool: Pooling) -> Tensor:
+    """How far the two passes of :func:`_twice` are apart: the sum of the means over pairs, emotions and causes."""
+    parts = [(scores.pair_logits, batch["valid"]), (scores.emotion_logits, batch["mask"])]
+    parts += [(scores.cause_logits, batch["mask"]), (scores.emotion_category_logits, batch["mask"])]
+    found = []
+    for logits, keep in parts:
+        if logits is not None:
+            (one, other), (kept, _) = logits.chunk(2), keep.chunk(2)
+            found.append(symmetric_divergence(one, other, kept, pool=pool))
+    return torch.stack(found).sum()
 
 
 def _predictions(scores: DialogueScores, batch: Batch, examples: Examples) -> list[DialoguePrediction]:
@@ -339,16 +379,32 @@ def prepare_dialogue(
                 "Leave it out, or give forward the parameter emotion=None."
             )
         predicted = read_emotion_inputs(options.model.emotion_from, corpus)
-    examples = {
-        split: dialogue_examples(
-            rows if predicted is None else predicted.attached(split, rows),
-            corpus.emotion_names,
-            options.objective.emotion_target,
-        )
-        for split, rows in corpus.rows.items()
+    rows: dict[str, Sequence[Mapping[str, Any]]] = {
+        split: of_split if predicted is None else predicted.attached(split, of_split)
+        for split, of_split in corpus.rows.items()
     }
+    context = TextContext.of(options.model)
+    if context.used:
+        _check_context(model_class, options)
+        tokenizer = load_tokenizer(options.model.text_encoder)
+        rows = {
+            split: with_text_context(of_split, context, tokenizer, options.model.max_tokens)
+            for split, of_split in rows.items()
+        }
+    examples = {
+        split: dialogue_examples(of_split, corpus.emotion_names, options.objective.emotion_target)
+        for split, of_split in rows.items()
+    }
+    further_rows: dict[str, Sequence[Mapping[str, Any]]] = {one.key: one.rows for one in corpus.further}
+    if context.used:
+        further_rows = {
+            key: with_text_context(of_corpus, context, tokenizer, options.model.max_tokens)
+            for key, of_corpus in further_rows.items()
+        }
     further = {
-        one.key: dialogue_examples(one.rows, one.corpus.emotion_names, options.objective.emotion_target, number)
+        one.key: dialogue_examples(
+            further_rows[one.key], one.corpus.emotion_names, options.objective.emotion_target, number
+        )
         for number, one in enumerate(corpus.further, start=1)
     }
     own = examples
@@ -370,13 +426,14 @@ def prepare_dialogue(
         else None,
         class_weights=pair_class_weights(settings.class_weighting, corpus, accelerator.device),
         emotion_category_weight=settings.emotion_category_weight,
+        r_drop_weight=settings.r_drop_weight,
         inputs=forward_inputs(model_class),
         drawn=drawn_in_epoch(corpus),
     )
     if isinstance(model, DialogueScorer):
         processes = int(os.environ.get("LOCAL_WORLD_SIZE", accelerator.num_processes))
         check_memory(
-            PairMemory.of(model.config, objective),
+            PairMemory.of(model.config, objective, passes=2 if settings.r_drop_weight else 1),
             examples,
             batch_size=options.optimization.batch_size,
             eval_batch_size=options.optimization.eval_batch_size,
@@ -391,12 +448,9 @@ def prepare_dialogue(
         examples=examples,
         selection_split=corpus.selection_split,
         selection=pair_selection(corpus, options.optimization),
-        truncated={
-            split: {"truncated_utterances": sum(text in cut for dialogue in dialogues for text in dialogue.texts)}
-            for split, dialogues in (own | further).items()
-        },
+        truncated={split: _left_out(dialogues, cut) for split, dialogues in (own | further).items()},
         encoder=encoder,
-        frozen_texts=inputs.text_features,
+        frozen_texts=inputs.features_alone,
         emotion_inputs=predicted,
     )
 
@@ -411,6 +465,25 @@ def drawn_in_epoch(corpus: Corpus) -> tuple[Drawn, ...]:
         return ()
     own = len(corpus.rows["train"])
     return (Drawn(own, own), *(Drawn(len(one.rows), one.per_epoch) for one in corpus.further))
+
+
+def _check_context(model_class: type[Any], options: TrainingOptions) -> None:
+    """Refuses text in context for a model that trains a text encoder and may not know of texts in one sequence."""
+    if options.model.encoder_mode == "trained" and not issubclass(model_class, DialogueScorer):
+        raise UsageError(
+            f"{model_class.__name__} trains a text encoder on utterances alone, so that --text_context, "
+            "--text_context_after, --text_block and --speaker_tokens cannot be used with it. Leave them out, or use "
+            "--encoder_mode frozen."
+        )
+
+
+def _left_out(dialogues: Sequence[DialogueExample], cut: Collection[EncodedText]) -> dict[str, int]:
+    """Counts the utterances of a split whose text was cut, and those that lack turns of their context."""
+    texts = [text for dialogue in dialogues for text in dialogue.encoded_texts]
+    counts = {"truncated_utterances": sum(text in cut for text in texts)}
+    if any(dialogue.texts_in_context is not None for dialogue in dialogues):
+        counts["shortened_contexts"] = sum(isinstance(text, TextInContext) and text.shortened for text in texts)
+    return counts
 
 
 def _takes_past(options: TrainingOptions, examples: Mapping[str, Sequence[DialogueExample]]) -> bool:
@@ -440,9 +513,26 @@ def prepare_dialogue_inference(
         InvalidDataError: It has another width or depth than in training.
         UsageError: The model's configuration does not tell how its text features are computed.
     """
+    rows = _in_context(model, rows, text_encoder)
     inputs = inference_inputs(model, rows, vectors, text_encoder)
     strategy = DialogueStrategy(Collator(inputs, chunk_tokens_on(model.device)), inputs=forward_inputs(type(model)))
     return TrainingTask(model, strategy, {"test": dialogue_examples(rows, ())})
+
+
+def _in_context(
+    model: Any, rows: Sequence[Mapping[str, Any]], text_encoder: str | TextEncoder | None
+) -> Sequence[Mapping[str, Any]]:
+    """Rows with the turns around each text, for a model that was trained with them."""
+    context = TextContext.of(model.config)
+    if not context.used:
+        return rows
+    if isinstance(text_encoder, TextEncoder):
+        tokenizer = text_encoder.tokenizer
+    elif getattr(model, "text_encoder", None) is not None:
+        tokenizer = load_saved_tokenizer(model)
+    else:
+        tokenizer = load_tokenizer(text_encoder or model.config.text_encoder_name)
+    return with_text_context(rows, context, tokenizer, model.config.max_tokens)
 
 
 def inference_encoder(model: Any, text_encoder: str | None, tokenizer: Any = None) -> TextEncoder | None:
@@ -526,13 +616,16 @@ def inference_inputs(
     sizes = {name: int(getattr(config, f"{name}_size", 0)) for name in ("text", "event", *vectors)}
     trained = getattr(model, "text_encoder", None) is not None
     text_features, text_tokens, event_features = None, None, None
-    truncated: frozenset[str] = frozenset()
+    truncated: frozenset[EncodedText] = frozenset()
     if trained or (sizes["text"] and "text" not in vectors):
         loaded = isinstance(text_encoder, TextEncoder)
         encoder = text_encoder if isinstance(text_encoder, TextEncoder) else inference_encoder(model, text_encoder)
         assert encoder is not None
-        texts = [u["text"] for row in rows for u in row["utterances"]]
-        tokens = tokenize_texts(texts, encoder.tokenizer, config.max_tokens)
+        tokens = _tokenized(
+            [u.get(IN_CONTEXT) or u["text"] for row in rows for u in row["utterances"]],
+            encoder.tokenizer,
+            config.max_tokens,
+        )
         truncated = tokens.truncated
         if trained and not (loaded and isinstance(model, DialogueScorer)):
             text_tokens = tokens
@@ -573,16 +666,16 @@ def utterance_inputs(
     encoder = load_text_encoder(options.model.text_encoder)
     model = cast(EncoderOptions, options.model)
     layers = parse_layers(model.text_layers, encoder.num_layers)
-    texts = [text for dialogues in examples.values() for dialogue in dialogues for text in dialogue.texts]
-    tokens = tokenize_texts(texts, encoder.tokenizer, model.max_tokens)
+    texts = [text for dialogues in examples.values() for dialogue in dialogues for text in dialogue.encoded_texts]
+    tokens = _tokenized(texts, encoder.tokenizer, model.max_tokens)
     if options.model.encoder_mode == "trained":
         return UtteranceInputs(text_tokens=tokens, features=vectors, feature_sizes=sizes), encoder, tokens, layers
     cache = Path(options.run.cache_dir or os.environ.get("IEMOMECP_CACHE") or Path.home() / ".cache" / "iemomecp")
 
-    def encoded(pooled: list[int]) -> dict[str, NDArray[np.float32]]:
+    def encoded(pooled: list[int], of: TokenizedTexts = tokens) -> dict[EncodedText, NDArray[np.float32]]:
         with accelerator.main_process_first():
             return encode_texts(
-                tokens,
+                of,
                 encoder,
                 pooled,
                 device=accelerator.device,
@@ -594,8 +687,25 @@ def utterance_inputs(
     event = None
     if "event" in options.model.text_streams:
         event = features if layers == top else encoded(top)
-    inputs = UtteranceInputs(text_features=features, features=vectors, feature_sizes=sizes, event_features=event)
+    alone = features
+    if tokens.spans:
+        own = [text for dialogues in examples.values() for dialogue in dialogues for text in dialogue.texts]
+        alone = encoded(layers, tokenize_texts(own, encoder.tokenizer, model.max_tokens))
+    inputs = UtteranceInputs(
+        text_features=features,
+        features=vectors,
+        feature_sizes=sizes,
+        event_features=event,
+        features_alone=alone,
+    )
     return inputs, encoder, tokens, layers
+
+
+def _tokenized(texts: Sequence[EncodedText], tokenizer: Any, max_tokens: int) -> TokenizedTexts:
+    in_context = [text for text in texts if isinstance(text, TextInContext)]
+    if in_context:
+        return tokenize_texts_in_context(in_context, tokenizer, max_tokens)
+    return tokenize_texts(cast("Sequence[str]", texts), tokenizer, max_tokens)
 
 
 def _complete_for_inference(config: Any, known: Mapping[str, Any], taken: Collection[str]) -> None:

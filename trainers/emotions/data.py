@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from iemomecp_dataset.trainers.dialogue.data import UtteranceInputs, speaker_numbers
-from iemomecp_dataset.trainers.encoders.text import chunk_tokens_on
+from iemomecp_dataset.trainers.encoders.text import EncodedText, chunk_tokens_on
 from iemomecp_dataset.trainers.objectives import IGNORED_LABEL
 from iemomecp_dataset.trainers.training.task import Batch
 
@@ -38,6 +38,11 @@ class EmotionExample:
 
     def __len__(self) -> int:
         return len(self.texts)
+
+    @property
+    def encoded_texts(self) -> Sequence[EncodedText]:
+        """What the text encoder reads of each utterance."""
+        return self.texts
 
 
 def emotion_examples(rows: Iterable[Mapping[str, Any]]) -> list[EmotionExample]:

@@ -213,7 +213,7 @@ def prepare_emotions(
             for split, dialogues in examples.items()
         },
         encoder=encoder,
-        frozen_texts=inputs.text_features,
+        frozen_texts=inputs.features_alone,
         text_vectors=(inputs.features or {}).get("text"),
         recipe=Recipe(optimization.optimizer, optimization.schedule, optimization.stop_on),
     )

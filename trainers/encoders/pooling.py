@@ -10,7 +10,7 @@ from torch import Tensor
 from iemomecp_dataset.features.encoders.frame_pooling import pool_frames
 from iemomecp_dataset.features.encoders.model_loading import hidden_layers
 
-__all__ = ["default_layers", "parse_layers", "pool_layers"]
+__all__ = ["default_layers", "parse_layers", "pool_layers", "pool_spans"]
 
 
 def parse_layers(text: str, num_layers: int) -> list[int]:
@@ -64,3 +64,28 @@ def pool_layers(hidden_states: Sequence[Tensor], attention_mask: Tensor, layers:
     """
     tokens = attention_mask.bool()
     return torch.cat([pool_frames(hidden_states[layer], tokens, "mean") for layer in layers], dim=-1)
+
+
+def pool_spans(hidden_states: Sequence[Tensor], pooled: Tensor, layers: Sequence[int]) -> Tensor:
+    """Means over parts of sequences in several layers, concatenated.
+
+    Args:
+        hidden_states: One ``(U, T, D)`` tensor per layer; entry 0 is the embedding layer.
+        pooled: ``(U, S, T)`` bool, the tokens of each of ``S`` parts; the mean over none is 0.
+        layers: Which layers.
+
+    Returns:
+        ``(U * S, D * len(layers))`` float32.
+
+    Example:
+        >>> parts = torch.tensor([[[True, True, False], [False, False, True]]])
+        >>> pool_spans([torch.tensor([[[1.0], [3.0], [9.0]]])], parts, [0]).tolist()
+        [[2.0], [9.0]]
+    """
+    weights = pooled.float()
+    weights = weights / weights.sum(dim=-1, keepdim=True).clamp(min=1)
+    used = pooled.any(dim=1).unsqueeze(-1)
+    # In full precision, like the mean over whole texts; and padded states can be infinite.
+    with torch.autocast(pooled.device.type, enabled=False):
+        means = [weights @ hidden_states[layer].float().where(used, 0.0) for layer in layers]
+    return torch.cat(means, dim=-1).flatten(0, 1)

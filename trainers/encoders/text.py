@@ -7,7 +7,7 @@ import inspect
 import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,8 @@ from torch import Tensor, nn
 from iemomecp_dataset.errors import InvalidDataError, UsageError
 from iemomecp_dataset.features.encoders.model_loading import load_model, load_pretrained
 from iemomecp_dataset.files import atomic_write
-from iemomecp_dataset.trainers.encoders.pooling import pool_layers
+from iemomecp_dataset.trainers.encoders.context import TextInContext, sequence_of, token_frame
+from iemomecp_dataset.trainers.encoders.pooling import pool_layers, pool_spans
 from iemomecp_dataset.trainers.sharing.fetching import fetched_model
 from iemomecp_dataset.trainers.whole_model import check_numbers
 
@@ -37,7 +38,9 @@ __all__ = [
     "load_text_encoder",
     "load_tokenizer",
     "pooled_chunks",
+    "rows_of",
     "tokenize_texts",
+    "tokenize_texts_in_context",
 ]
 
 _logger = logging.getLogger(__name__)
@@ -71,19 +74,75 @@ class TextEncoder:
         return int(self.model.config.hidden_size)
 
 
+EncodedText = str | TextInContext
+"""A text alone, or one among the turns that are encoded with it."""
+
+
 @dataclass(frozen=True)
 class TokenizedTexts:
     """Distinct texts as token ids.
 
     Attributes:
-        ids: Token ids by text.
+        ids: Token ids by text, or by the turns of a sequence.
         pad_id: The padding token.
         truncated: The texts that were longer than allowed and were cut.
+        spans: Of each text in context its first token in the sequence of its turns, and the one behind its last; empty
+            where texts are encoded alone.
     """
 
-    ids: dict[str, NDArray[np.int64]]
+    ids: dict[Any, NDArray[np.int64]]
     pad_id: int
-    truncated: frozenset[str]
+    truncated: frozenset[EncodedText]
+    spans: dict[TextInContext, tuple[int, int]] = field(default_factory=dict)
+
+    @property
+    def texts(self) -> list[EncodedText]:
+        """The distinct texts."""
+        return list(self.spans) if self.spans else list(self.ids)
+
+    def cost(self, texts: Sequence[EncodedText]) -> int:
+        """Tokens that are encoded for some texts."""
+        if not self.spans:
+            return sum(len(self.ids[text]) for text in texts)
+        return sum(len(self.ids[turns]) for turns in {text.turns for text in texts if isinstance(text, TextInContext)})
+
+    def chunks(
+        self, texts: Sequence[EncodedText], max_tokens_per_chunk: int
+    ) -> tuple[list[dict[str, torch.Tensor]], torch.Tensor]:
+        """Packs the sequences of some texts into chunks, as :func:`length_chunks` does.
+
+        Args:
+            texts: ``U`` texts.
+            max_tokens_per_chunk: Padded tokens a chunk may have.
+
+        Returns:
+            The chunks; and ``(U,)`` int, the row of each text among the rows of all chunks. With texts in context a
+            chunk also has ``pooled`` ``(u, s, T)``, true for the tokens of each of at most ``s`` texts of a sequence,
+            and rows are those of its ``u * s`` texts.
+        """
+        if not self.spans:
+            return length_chunks([self.ids[text] for text in texts], self.pad_id, max_tokens_per_chunk)
+        slots: dict[tuple[str, ...], dict[TextInContext, int]] = {}
+        for text in texts:
+            assert isinstance(text, TextInContext)
+            of_sequence = slots.setdefault(text.turns, {})
+            of_sequence.setdefault(text, len(of_sequence))
+        sequences = list(slots)
+        chunks, order = length_chunks([self.ids[turns] for turns in sequences], self.pad_id, max_tokens_per_chunk)
+        most = max(map(len, slots.values()))
+        by_row = sorted(range(len(sequences)), key=lambda i: int(order[i]))
+        done = 0
+        for chunk in chunks:
+            rows, width = chunk["input_ids"].shape
+            pooled = np.zeros((rows, most, width), dtype=bool)
+            for row, i in enumerate(by_row[done : done + rows]):
+                for text, slot in slots[sequences[i]].items():
+                    pooled[row, slot, slice(*self.spans[text])] = True
+            chunk["pooled"] = torch.from_numpy(pooled)
+            done += rows
+        row_of = {turns: int(row) for turns, row in zip(sequences, order.tolist(), strict=True)}
+        places = [row_of[text.turns] * most + slots[text.turns][text] for text in texts]  # type: ignore[union-attr, index]
+        return chunks, torch.tensor(places, dtype=torch.long)
 
 
 def load_text_encoder(name: str) -> TextEncoder:
@@ -182,6 +241,32 @@ def tokenize_texts(texts: Iterable[str], tokenizer: Any, max_tokens: int) -> Tok
     )
 
 
+def tokenize_texts_in_context(texts: Iterable[TextInContext], tokenizer: Any, max_tokens: int) -> TokenizedTexts:
+    """Tokenises each distinct sequence once.
+
+    Args:
+        texts: Texts in context, whose sequences fit but for single turns that are too long alone.
+        tokenizer: A fast tokenizer.
+        max_tokens: Tokens of a sequence, special ones included; a longer turn is cut and listed.
+    """
+    distinct = sorted(set(texts))
+    frame = token_frame(tokenizer)
+    room = min(max_tokens, int(tokenizer.model_max_length)) - len(frame.begin) - len(frame.end)
+    turns = sorted({turn for text in distinct for turn in text.turns})
+    found = tokenizer(turns, add_special_tokens=False, verbose=False)["input_ids"] if turns else []
+    tokens = {turn: np.asarray(ids, dtype=np.int64) for turn, ids in zip(turns, found, strict=True)}
+    sequences = {
+        sequence: sequence_of([tokens[turn][: max(0, room)] for turn in sequence], frame)
+        for sequence in dict.fromkeys(text.turns for text in distinct)
+    }
+    return TokenizedTexts(
+        ids={sequence: ids for sequence, (ids, _) in sequences.items()},
+        pad_id=tokenizer.pad_token_id or 0,
+        truncated=frozenset(text for text in distinct if len(tokens[text.turns[text.place]]) > room),
+        spans={text: sequences[text.turns][1][text.place] for text in distinct},
+    )
+
+
 def chunk_tokens_on(device: torch.device) -> int:
     """Padded tokens of a chunk that is encoded at once.
 
@@ -242,7 +327,7 @@ def encode_texts(
     device: torch.device,
     cache_dir: Path | None = None,
     progress: bool = True,
-) -> dict[str, NDArray[np.float32]]:
+) -> dict[EncodedText, NDArray[np.float32]]:
     """Computes frozen features of all texts: mean-pooled layers, concatenated.
 
     Args:
@@ -262,7 +347,7 @@ def encode_texts(
     """
     from tqdm.auto import tqdm
 
-    texts = list(tokens.ids)
+    texts = tokens.texts
     path = None
     if cache_dir is not None:
         path = cache_dir / f"text-{_features_key(tokens, encoder, layers)}.safetensors"
@@ -270,18 +355,18 @@ def encode_texts(
             cached = _cached_features(path, (len(texts), encoder.width * len(layers)))
             if cached is not None:
                 return dict(zip(texts, cached, strict=True))
-    chunks, order = length_chunks(list(tokens.ids.values()), tokens.pad_id, chunk_tokens_on(device))
+    chunks, order = tokens.chunks(texts, chunk_tokens_on(device))
     # To move a model walks all of its parameters, which takes longer than a short text.
     model = (encoder.model if encoder.model.device == device else encoder.model.to(device)).eval()
     pooled = []
     with (
         torch.inference_mode(),
-        tqdm(total=len(texts), desc="Encoding texts", unit="text", disable=not progress) as bar,
+        tqdm(total=len(tokens.ids), desc="Encoding texts", unit="text", disable=not progress) as bar,
     ):
         for chunk in chunks:
             chunk = {name: tensor.to(device) for name, tensor in chunk.items()}
-            states = model(**chunk, output_hidden_states=True).hidden_states
-            pooled.append(pool_layers(states, chunk["attention_mask"], layers).float().cpu())
+            states = model(**_encoder_inputs(chunk), output_hidden_states=True).hidden_states
+            pooled.append(_pooled(states, chunk, layers).float().cpu())
             bar.update(len(chunk["input_ids"]))
     features = torch.cat(pooled)[order].numpy()
     if not np.isfinite(features).all():
@@ -368,19 +453,33 @@ def pooled_chunks(
 
     Args:
         encoder: A transformers encoder.
-        chunks: Each with ``input_ids`` and ``attention_mask`` ``(u, T)``.
-        order: ``(U,)`` int, the row of each text among the rows of all chunks; see :func:`length_chunks`.
+        chunks: Each with ``input_ids`` and ``attention_mask`` ``(u, T)``; and ``pooled`` ``(u, s, T)`` for texts in
+            context.
+        order: ``(U,)`` int, the row of each text among the rows of all chunks; see :meth:`TokenizedTexts.chunks`.
         layers: Encoder layers to pool.
 
     Returns:
         ``(U, width * len(layers))``.
     """
-    encoded = encoded_chunks(encoder, chunks, output_hidden_states=True)
-    pooled = [
-        pool_layers(states.hidden_states, chunk["attention_mask"], layers)
-        for states, chunk in zip(encoded, chunks, strict=True)
-    ]
+    encoded = encoded_chunks(encoder, [_encoder_inputs(chunk) for chunk in chunks], output_hidden_states=True)
+    pooled = [_pooled(states.hidden_states, chunk, layers) for states, chunk in zip(encoded, chunks, strict=True)]
     return torch.cat(pooled)[order]
+
+
+def rows_of(chunk: Mapping[str, Tensor]) -> int:
+    """Vectors that a chunk gives."""
+    return chunk["pooled"].shape[:2].numel() if "pooled" in chunk else len(chunk["input_ids"])
+
+
+def _encoder_inputs(chunk: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor for name, tensor in chunk.items() if name != "pooled"}
+
+
+def _pooled(states: Sequence[Tensor], chunk: Mapping[str, Tensor], layers: Sequence[int]) -> Tensor:
+    """A vector for each row of a chunk, or for each of the texts of its sequences."""
+    if "pooled" in chunk:
+        return pool_spans(states, chunk["pooled"], layers)
+    return pool_layers(states, chunk["attention_mask"], layers)
 
 
 def _features_key(tokens: TokenizedTexts, encoder: TextEncoder, layers: Sequence[int]) -> str:
@@ -393,4 +492,6 @@ def _features_key(tokens: TokenizedTexts, encoder: TextEncoder, layers: Sequence
     for text, ids in tokens.ids.items():
         digest.update(json.dumps(text).encode())
         digest.update(ids.tobytes())
+    for text, span in tokens.spans.items():
+        digest.update(json.dumps([text, span]).encode())
     return digest.hexdigest()[:24]

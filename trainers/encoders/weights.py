@@ -8,7 +8,7 @@ from torch import nn
 
 from iemomecp_dataset.errors import UsageError, nearest_path
 
-__all__ = ["freeze_lowest", "load_initial_weights"]
+__all__ = ["depths", "freeze_lowest", "load_initial_weights"]
 
 
 def load_initial_weights(model: nn.Module, folder: str | Path) -> None:
@@ -73,19 +73,48 @@ def freeze_lowest(encoder: nn.Module, count: int) -> None:
     """
     if not count:
         return
-    depth = int(encoder.config.num_hidden_layers)  # type: ignore[union-attr, arg-type]
-    if count > depth:
-        raise UsageError(f"--frozen_layers {count} is more than the encoder's {depth} layers.")
-    layers = next((m for m in encoder.modules() if isinstance(m, nn.ModuleList) and len(m) == depth), None)
-    if layers is None:
-        raise UsageError(
-            f"--frozen_layers does not know where {type(encoder).__name__} keeps its {depth} layers (no list of so "
-            "many). Leave it out."
-        )
+    layers = _layers(encoder, "--frozen_layers")
+    if count > len(layers):
+        raise UsageError(f"--frozen_layers {count} is more than the encoder's {len(layers)} layers.")
     trained = {id(parameter) for layer in layers[count:] for parameter in layer.parameters()}
     # Modules above the layers, such as a last norm, are trained; those beside or below them are frozen.
-    above = [m for name, m in encoder.named_children() if "norm" in name.lower() or "pool" in name.lower()]
-    trained |= {id(parameter) for module in above for parameter in module.parameters()}
+    trained |= {id(parameter) for module in _above(encoder) for parameter in module.parameters()}
     for parameter in encoder.parameters():
         if id(parameter) not in trained:
             parameter.requires_grad_(False)
+
+
+def depths(encoder: nn.Module) -> dict[int, int]:
+    """How far below the top the parameters of an encoder are.
+
+    Args:
+        encoder: A transformers encoder with a list of its ``num_hidden_layers`` layers.
+
+    Returns:
+        By the id of a parameter 0 for the top layer and what is above it, 1 for the layer below, and so on; for the
+        embeddings and whatever else is beside the layers their number.
+
+    Raises:
+        UsageError: The encoder keeps its layers otherwise.
+    """
+    layers = _layers(encoder, "--layer_decay")
+    found = {id(parameter): len(layers) for parameter in encoder.parameters()}
+    for depth, layer in enumerate(reversed(layers)):
+        found |= {id(parameter): depth for parameter in layer.parameters()}
+    return found | {id(parameter): 0 for module in _above(encoder) for parameter in module.parameters()}
+
+
+def _layers(encoder: nn.Module, option: str) -> nn.ModuleList:
+    depth = int(encoder.config.num_hidden_layers)  # type: ignore[union-attr, arg-type]
+    layers = next((m for m in encoder.modules() if isinstance(m, nn.ModuleList) and len(m) == depth), None)
+    if layers is None:
+        raise UsageError(
+            f"{option} does not know where {type(encoder).__name__} keeps its {depth} layers (no list of so many). "
+            "Leave it out."
+        )
+    return layers
+
+
+def _above(encoder: nn.Module) -> list[nn.Module]:
+    """Modules above the layers."""
+    return [m for name, m in encoder.named_children() if "norm" in name.lower() or "pool" in name.lower()]

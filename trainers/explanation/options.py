@@ -195,6 +195,7 @@ class ExplanationOptimizationOptions(SharedOptimization):
     learning_rate: float = option(2e-4, "Learning rate of what is trained.", above=0.0, limit=10.0)
     # One rate for all that is trained, so there is no option of the encoder's.
     encoder_learning_rate: ClassVar[float] = 1e-5  # type: ignore[misc]
+    layer_decay: ClassVar[float] = 1.0  # type: ignore[misc]
     weight_decay: float = option(0.0, "Weight decay of AdamW.", minimum=0.0, limit=1e6)
     warmup_ratio: float = option(
         0.03, "Share of all steps in which the learning rate rises; then it falls linearly.", minimum=0.0, maximum=1.0

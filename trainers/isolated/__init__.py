@@ -55,6 +55,20 @@ def _check(options: TrainingOptions) -> None:
             "--emotion_from belongs to the dialogue scorer; the isolated scorer reads pairs. Leave it out, or use "
             "--scorer dialogue."
         )
+    model, objective = options.model, options.objective
+    for option, given in (
+        ("--text_context", model.text_context),
+        ("--text_context_after", model.text_context_after),
+        ("--text_block", model.text_block > 1),
+        ("--speaker_tokens", model.speaker_tokens != "none"),
+        ("--label_smoothing", objective.label_smoothing),
+        ("--r_drop_weight", objective.r_drop_weight),
+    ):
+        if given:
+            raise UsageError(
+                f"{option} belongs to the dialogue scorer; the isolated scorer has a protocol of its own. Leave it "
+                "out, or use --scorer dialogue."
+            )
     if options.objective.emotion_category_weight:
         raise UsageError(
             "--emotion_category_weight belongs to the dialogue scorer; the isolated scorer has no utterance alone. "

@@ -25,6 +25,8 @@ from iemomecp_dataset.errors import InvalidDataError, MissingDataError, MissingM
 from iemomecp_dataset.features import FeatureTable
 from iemomecp_dataset.trainers.dialogue.emotion_inputs import with_emotion_inputs
 from iemomecp_dataset.trainers.dialogue.task import DialogueStrategy
+from iemomecp_dataset.trainers.encoders.context import IN_CONTEXT, TextContext, TextInContext, with_text_context
+from iemomecp_dataset.trainers.encoders.text import EncodedText
 from iemomecp_dataset.trainers.isolated.task import IsolatedStrategy
 from iemomecp_dataset.trainers.pipelines.loaded_model import LoadedModel, TrainedOn, load_emotion_model
 from iemomecp_dataset.trainers.pipelines.loading import feature_vectors, load_scorer, scored_rows
@@ -209,7 +211,8 @@ class ConversationScorer:
                 "give emotion_model= a run of trainers/emotion.py or trainers/ecerc.py."
             )
         notes = [self._checked(conversation, settings) for conversation in pool]
-        rows = [conversation.to_row() for conversation in _distinct(pool, settings)]
+        # Before windows are cut: the first turns of a window keep the turns before them.
+        rows = self._in_context([conversation.to_row() for conversation in _distinct(pool, settings)])
         read = separate_reading if not self.loaded.entry.context else reading
         readings = [read(len(one.utterances), self.trained_on.longest, settings.window) for one in pool]
         pieces = [
@@ -229,7 +232,7 @@ class ConversationScorer:
             order = [self._category_names.index(name) for name in self._input_names]
             given = with_emotion_inputs([piece.row for piece in pieces], [values[:, order] for values in categories])
             pieces = [replace(piece, row=row) for piece, row in zip(pieces, given, strict=True)]
-        truncated: frozenset[str] = frozenset()
+        truncated: frozenset[EncodedText] = frozenset()
         if self.loaded.takes_encoder:
             truncated = self._score_dialogues(pieces, vectors, categories, found, settings)
         else:
@@ -237,7 +240,7 @@ class ConversationScorer:
         for conversation, row, of_one, collected, known in zip(pool, rows, readings, found, notes, strict=True):
             targets, causes, pairs = collected.stitched.pairs()
             of_turns = collected.stitched.of_turns()
-            texts = [spoken.text for spoken in conversation.utterances]
+            texts = [utterance.get(IN_CONTEXT) or utterance["text"] for utterance in row["utterances"]]
             own = self._rule
             asked = settings.threshold
             yield PredictedConversation(
@@ -258,6 +261,7 @@ class ConversationScorer:
                     *self._of_missing(row, vectors),
                     *self._of_windows(of_one, len(texts), len(targets), settings.window),
                     *_of_cut_texts(sum(text in truncated for text in texts), collected.cut_pairs, max_tokens),
+                    *_of_shortened(texts, max_tokens),
                 ),
                 model_decision=own,
             )
@@ -300,6 +304,14 @@ class ConversationScorer:
                 f"has no recording. Give each utterance {name!r}, a file, or give {name}= a feature table."
             )
         return notes
+
+    def _in_context(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Rows with the turns around each text, for a model that was trained with them."""
+        config, encoder = self.loaded.model.config, self.loaded.encoder
+        context = TextContext.of(config)
+        if encoder is None or not context.used:
+            return rows
+        return with_text_context(rows, context, encoder.tokenizer, config.max_tokens)
 
     def _vectors(
         self,
@@ -362,7 +374,7 @@ class ConversationScorer:
         categories: Sequence[NDArray[np.float64]] | None,
         found: Sequence[_Found],
         settings: ScoringSettings,
-    ) -> frozenset[str]:
+    ) -> frozenset[EncodedText]:
         """Scores windows with a model of whole dialogues; returns the texts that were cut."""
         model = self.loaded.model
         task = self.loaded.entry.build_inference_task(
@@ -503,6 +515,16 @@ def _of_cut_texts(texts: int, pairs: int, max_tokens: int) -> list[str]:
     if pairs:
         return [f"The texts of {pairs} pair{'s' * (pairs > 1)} cut after {max_tokens} tokens, as in training."]
     return []
+
+
+def _of_shortened(texts: Sequence[EncodedText], max_tokens: int) -> list[str]:
+    shortened = sum(isinstance(text, TextInContext) and text.shortened for text in texts)
+    if not shortened:
+        return []
+    return [
+        f"{shortened} utterance{'s' * (shortened > 1)} encoded with fewer turns around than asked for: a sequence has "
+        f"{max_tokens} tokens, as in training."
+    ]
 
 
 def _pools(conversations: Iterable[Conversation]) -> Iterator[list[Conversation]]:

@@ -26,6 +26,7 @@ from tqdm.auto import tqdm
 from iemomecp_dataset.errors import TrainingError
 from iemomecp_dataset.metrics.evaluation.units import in_unit
 from iemomecp_dataset.trainers.encoders.recomputing import recompute_activations
+from iemomecp_dataset.trainers.encoders.weights import depths
 from iemomecp_dataset.trainers.options import RunSettings, SharedOptimization
 from iemomecp_dataset.trainers.run_folder import RunFolder
 from iemomecp_dataset.trainers.training.checkpoints import Checkpoints, Progress
@@ -508,11 +509,16 @@ def _mean_losses(state: _LoopState) -> dict[str, float]:
 
 def _parameter_groups(model: nn.Module, optimization: SharedOptimization) -> list[dict[str, Any]]:
     text_encoder = getattr(model, "text_encoder", None)
-    encoder = {id(p) for p in text_encoder.parameters()} if text_encoder is not None else set()
+    encoder: dict[int, int] = {}
+    if text_encoder is not None:
+        alike = optimization.layer_decay == 1.0
+        encoder = {id(p): 0 for p in text_encoder.parameters()} if alike else depths(text_encoder)
     groups: dict[tuple[float, float], list[Tensor]] = {}
     for parameter in model.parameters():
         if parameter.requires_grad:
-            rate = optimization.encoder_learning_rate if id(parameter) in encoder else optimization.learning_rate
+            rate = optimization.learning_rate
+            if id(parameter) in encoder:
+                rate = optimization.encoder_learning_rate * optimization.layer_decay ** encoder[id(parameter)]
             # Biases and the gains of norms are the parameters of one dimension.
             decays = optimization.decay_everything or parameter.ndim > 1
             decay = optimization.weight_decay if decays else 0.0

@@ -128,10 +128,11 @@ class TrainingTask:
         examples: Examples by split, in the order in which their predictions are recorded.
         selection_split: Split that chooses epoch and threshold.
         selection: Scores of that split; None for inference, or for training whose last epoch is kept.
-        truncated: By split ``truncated_utterances`` and, for the isolated scorer, ``truncated_pairs``.
+        truncated: By split ``truncated_utterances``; for the isolated scorer ``truncated_pairs``; and for texts that
+            are encoded with turns around them ``shortened_contexts``.
         encoder: The text encoder with its tokenizer, or None without text.
         tokenizer: That of a language model, which is saved beside the model; None where there is none.
-        frozen_texts: Frozen features by text, where there are any; structural baselines use them.
+        frozen_texts: Frozen features by text, each encoded alone, where there are any; structural baselines use them.
         text_vectors: Vectors of a text store by utterance id, where one is read; structural rows use them.
         without_evidence: The strategy that scores pairs whose candidate is removed, or None.
         recipe: How the loop steps and stops.
@@ -148,7 +149,7 @@ class TrainingTask:
     truncated: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     encoder: TextEncoder | None = None
     tokenizer: Any = None
-    frozen_texts: Mapping[str, NDArray[np.float32]] | None = None
+    frozen_texts: Mapping[Any, NDArray[np.float32]] | None = None
     text_vectors: Mapping[str, NDArray[np.float32]] | None = None
     without_evidence: Strategy | None = None
     emotion_inputs: EmotionInputs | None = None

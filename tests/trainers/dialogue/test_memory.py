@@ -103,6 +103,16 @@ def test_what_is_advised_suffices(gigabytes: float, objective: str, takes_past: 
     )  # fmt: skip
 
 
+def test_r_drop_takes_twice_as_much_and_may_be_left_out() -> None:
+    config = DialogueScorerConfig(class_names=["pair", "non_pair"])
+    for objective in OBJECTIVES.values():
+        once, twice = (PairMemory.of(config, objective, passes=passes) for passes in (1, 2))
+        assert twice.training(900, 1000) == 2 * once.training(900, 1000)
+        assert twice.scoring(900, 1000) == once.scoring(900, 1000)
+    with pytest.raises(UsageError, match=r"--bilinear_size 0 --r_drop_weight 0 \(a run"):
+        check({"train": [LONG]}, 4, PairMemory(passes=2))
+
+
 def _past(one: DialogueExample) -> DialogueExample:
     return one.with_candidates("past")
 

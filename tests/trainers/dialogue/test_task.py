@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,17 @@ from two_dialogues import EMOTIONS, two_dialogues
 
 from iemomecp_dataset.trainers.dialogue import task as dialogue_task
 from iemomecp_dataset.trainers.dialogue.data import Collator, UtteranceInputs, dialogue_examples
-from iemomecp_dataset.trainers.dialogue.modeling import Corruption, DialogueScores
+from iemomecp_dataset.trainers.dialogue.modeling import Corruption, DialogueScorer, DialogueScorerConfig, DialogueScores
 from iemomecp_dataset.trainers.dialogue.task import DialogueStrategy, forward_inputs
-from iemomecp_dataset.trainers.objectives import OBJECTIVES, ObjectiveWeights, mean_cross_entropy
+from iemomecp_dataset.trainers.encoders.context import TextContext, with_text_context
+from iemomecp_dataset.trainers.encoders.text import load_text_encoder, tokenize_texts, tokenize_texts_in_context
+from iemomecp_dataset.trainers.objectives import (
+    OBJECTIVES,
+    ObjectiveWeights,
+    mean_cross_entropy,
+    pooled_here,
+    symmetric_divergence,
+)
 
 COLLATOR = Collator(UtteranceInputs())
 EXAMPLES = dialogue_examples(two_dialogues()["test"], EMOTIONS)
@@ -107,3 +116,63 @@ def test_the_terms_get_labels_weights_and_the_reduction(monkeypatch: pytest.Monk
     # Three means of the supervised term, one of each other: every one is pooled by what was given.
     assert len(pooled) == 6
     assert float(terms["supervised"]) == pytest.approx(sum(total for total, _ in pooled[:3]))
+
+
+class Dropping(Turns):
+    """The same, but that its second pass over a dialogue has other logits."""
+
+    def forward(self, mask: Tensor, valid: Tensor) -> DialogueScores:
+        scores = super().forward(mask, valid)
+        factor = torch.where(torch.arange(len(mask)) < len(mask) // 2, 1.0, 0.5)
+        return DialogueScores(
+            pair_logits=scores.pair_logits * factor.view(-1, 1, 1, 1),
+            emotion_logits=scores.emotion_logits * factor.view(-1, 1, 1),
+            cause_logits=scores.cause_logits * factor.view(-1, 1, 1),
+        )
+
+
+def test_r_drop_trains_on_both_passes_and_on_what_they_differ_by() -> None:
+    inputs = forward_inputs(Dropping)
+    given = batch()
+    (plain,) = DialogueStrategy(COLLATOR, inputs=TAKEN).terms(Turns(), given, pooled_here).values()
+    alike = DialogueStrategy(COLLATOR, r_drop_weight=2.0, inputs=TAKEN).terms(Turns(), given, pooled_here)
+    torch.testing.assert_close(alike["supervised"], plain)
+    assert alike["r_drop"] == 0
+    found = DialogueStrategy(COLLATOR, r_drop_weight=2.0, inputs=inputs).terms(Dropping(), given, pooled_here)
+    scores = Turns()(given["mask"], given["valid"])
+    parts = (
+        (scores.pair_logits, given["valid"]), (scores.emotion_logits, given["mask"]),
+        (scores.cause_logits, given["mask"]),
+    )  # fmt: skip
+    expected = sum(symmetric_divergence(logits, logits / 2, keep) for logits, keep in parts)
+    torch.testing.assert_close(found["r_drop"], 2.0 * expected)
+    assert found["supervised"] != plain
+
+
+@pytest.mark.parametrize("in_context", [False, True])
+def test_a_second_pass_reads_the_texts_of_its_own_dialogues(in_context: bool, tiny_encoder: Path) -> None:
+    encoder = load_text_encoder(str(tiny_encoder))
+    rows = two_dialogues()["test"]
+    if in_context:
+        rows = with_text_context(rows, TextContext(before=1, block=2), encoder.tokenizer, 32)
+    examples = dialogue_examples(rows, EMOTIONS)
+    texts = [text for example in examples for text in example.encoded_texts]
+    tokenized = tokenize_texts_in_context if in_context else tokenize_texts
+    collator = Collator(UtteranceInputs(text_tokens=tokenized(texts, encoder.tokenizer, 32)), chunk_tokens=24)
+    config = DialogueScorerConfig(
+        class_names=["pair", "non_pair"], text_size=16, text_layers=[2], hidden_size=8, num_heads=2,
+        text_encoder=encoder.model.config.to_dict(),
+    )  # fmt: skip
+    model = DialogueScorer(config)
+    model.use_text_encoder(encoder.model)
+    strategy = DialogueStrategy(collator, r_drop_weight=1.0)
+    given = collator(list(enumerate(examples)))
+    labels = given["labels"].clamp(max=1)
+    given |= {"labels": labels, "valid": given["valid"] & (labels >= 0)}
+    assert model.eval() is model
+    terms = strategy.terms(model, given, pooled_here)
+    assert terms["r_drop"].abs() < 1e-8, "without dropout both passes are alike"
+    torch.testing.assert_close(
+        terms["supervised"], DialogueStrategy(collator).terms(model, given, pooled_here)["supervised"]
+    )
+    assert strategy.terms(model.train(), given, pooled_here)["r_drop"] > 1e-4

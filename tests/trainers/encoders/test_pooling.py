@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from iemomecp_dataset.errors import UsageError
-from iemomecp_dataset.trainers.encoders.pooling import parse_layers, pool_layers
+from iemomecp_dataset.trainers.encoders.pooling import parse_layers, pool_layers, pool_spans
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -40,3 +40,17 @@ def test_a_text_without_tokens_is_zero() -> None:
 def test_layers_that_are_not_there(text: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         parse_layers(text, 6)
+
+
+def test_parts_of_sequences_are_means_over_their_own_tokens() -> None:
+    states = [torch.randn(2, 5, 4, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1)]
+    pooled = torch.zeros(2, 2, 5, dtype=torch.bool)
+    pooled[0, 0, 1:3] = pooled[0, 1, 3:5] = pooled[1, 0, 0:3] = True
+    states[0][1, 3:] = torch.nan  # padding may hold anything
+    found = pool_spans(states, pooled, [1, 0])
+    for row, part, tokens in ((0, 0, slice(1, 3)), (0, 1, slice(3, 5)), (1, 0, slice(0, 3))):
+        expected = torch.cat([states[layer][row, tokens].mean(0) for layer in (1, 0)])
+        torch.testing.assert_close(found[2 * row + part], expected)
+    assert found[3].tolist() == [0.0] * 8, "a sequence with fewer parts"
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(pool_spans(states, pooled, [1, 0]), found), "in full precision"

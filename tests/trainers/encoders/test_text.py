@@ -16,6 +16,7 @@ from safetensors.numpy import load_file, save_file
 from torch import Tensor
 
 from iemomecp_dataset.errors import InvalidDataError, MissingModelError
+from iemomecp_dataset.trainers.encoders.context import IN_CONTEXT, TextContext, TextInContext, with_text_context
 from iemomecp_dataset.trainers.encoders.text import (
     TextEncoder,
     TokenizedTexts,
@@ -23,7 +24,10 @@ from iemomecp_dataset.trainers.encoders.text import (
     encoded_chunks,
     length_chunks,
     load_text_encoder,
+    pooled_chunks,
+    rows_of,
     tokenize_texts,
+    tokenize_texts_in_context,
 )
 
 KINDS = ["bert", "roberta", "xlm-roberta", "camembert", "electra", "mpnet", "distilbert"]
@@ -107,6 +111,65 @@ def test_a_text_of_exactly_the_limit_is_not_cut(tiny_encoder: Path) -> None:
     for limit, cut in ((length + 1, False), (length, False), (length - 1, True)):
         tokens = tokenize_texts([text], tokenizer, limit)
         assert (bool(tokens.truncated), len(tokens.ids[text])) == (cut, min(length, limit))
+
+
+TURNS = ["What happened?", "We lost the match.", "", "I am so angry about it!", "We lost the match."]
+
+
+def in_context(encoder: TextEncoder, context: TextContext, max_tokens: int = 64) -> list[TextInContext]:
+    row = {"utterances": [{"text": text, "speaker": "A"} for text in TURNS]}
+    (found,) = with_text_context([row], context, encoder.tokenizer, max_tokens)
+    return [utterance[IN_CONTEXT] for utterance in found["utterances"]]
+
+
+@pytest.mark.parametrize("context", [TextContext(before=2), TextContext(1, 1, 2), TextContext(block=9)], ids=str)
+@pytest.mark.parametrize("budget", [8, 512])
+def test_a_text_in_context_is_pooled_over_its_own_tokens(context: TextContext, budget: int, tiny_encoder: Path) -> None:
+    encoder = load_text_encoder(str(tiny_encoder))
+    encoder.model.eval()
+    texts = in_context(encoder, context)
+    tokens = tokenize_texts_in_context(texts, encoder.tokenizer, 64)
+    special = encoder.tokenizer
+    by_hand = []
+    for text in texts:
+        turns = [special(turn, add_special_tokens=False)["input_ids"] for turn in text.turns]
+        ids = [special.cls_token_id]
+        for place, turn in enumerate(turns):
+            if place == text.place:
+                span = slice(len(ids), len(ids) + len(turn) + 1)
+            ids += [*turn, special.sep_token_id]
+        states = encoder.model(torch.tensor([ids]), output_hidden_states=True).hidden_states
+        by_hand.append(torch.cat([states[layer][0, span].mean(0) for layer in (1, 2)]))
+    chunks, order = tokens.chunks(texts, budget)
+    found = pooled_chunks(encoder.model, chunks, order, [1, 2])
+    torch.testing.assert_close(found, torch.stack(by_hand), atol=1e-5, rtol=1e-4)
+    assert int(order.max()) < sum(map(rows_of, chunks))
+    frozen = encode_texts(tokens, encoder, [1, 2], device=torch.device("cpu"), progress=False)
+    np.testing.assert_allclose(np.stack([frozen[text] for text in texts]), found.detach().numpy(), atol=1e-5, rtol=1e-4)
+    assert not np.allclose(frozen[texts[1]], frozen[texts[4]]), "the same text among other turns"
+    assert tokens.cost(texts) == sum(len(tokens.ids[turns]) for turns in {text.turns for text in texts})
+
+
+def test_a_turn_that_is_too_long_alone_is_cut_and_listed(tiny_encoder: Path) -> None:
+    encoder = load_text_encoder(str(tiny_encoder))
+    texts = in_context(encoder, TextContext(before=1), max_tokens=6)
+    tokens = tokenize_texts_in_context(texts, encoder.tokenizer, 6)
+    assert max(map(len, tokens.ids.values())) == 6
+    alone = {text: len(encoder.tokenizer(text, add_special_tokens=False)["input_ids"]) for text in TURNS}
+    assert {text.turns[text.place] for text in tokens.truncated} == {text for text in TURNS if alone[text] > 4}
+    assert tokens.truncated
+
+
+def test_frozen_features_in_context_are_kept_for_these_parts_alone(tiny_encoder: Path, tmp_path: Path) -> None:
+    encoder = load_text_encoder(str(tiny_encoder))
+    for context in (TextContext(block=9), TextContext(before=9, after=9), TextContext(before=1)):
+        tokens = tokenize_texts_in_context(in_context(encoder, context), encoder.tokenizer, 64)
+        fresh = encode_texts(tokens, encoder, [2], device=torch.device("cpu"), progress=False)
+        for _ in range(2):
+            kept = encode_texts(tokens, encoder, [2], device=torch.device("cpu"), cache_dir=tmp_path, progress=False)
+            assert kept.keys() == fresh.keys()
+            assert all(np.array_equal(kept[text], fresh[text]) for text in fresh)
+    assert len(list(tmp_path.glob("*.safetensors"))) == 2, "two of the three encode the same parts"
 
 
 def _other_weights(encoder: TextEncoder) -> None:

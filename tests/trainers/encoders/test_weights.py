@@ -12,7 +12,7 @@ from transformers import BertConfig, BertModel, ModernBertConfig, ModernBertMode
 from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.trainers.dialogue.modeling import DialogueScorer, DialogueScorerConfig
 from iemomecp_dataset.trainers.encoders.text import load_text_encoder
-from iemomecp_dataset.trainers.encoders.weights import freeze_lowest, load_initial_weights
+from iemomecp_dataset.trainers.encoders.weights import depths, freeze_lowest, load_initial_weights
 
 
 def scorer(seed: int, encoder: Path | None = None, **shape: object) -> DialogueScorer:
@@ -118,3 +118,17 @@ def test_too_many_frozen_layers_or_an_unknown_place() -> None:
     strange.encoder.layer = nn.Sequential(*strange.encoder.layer)
     with pytest.raises(UsageError, match="does not know where BertModel keeps its 3 layers"):
         freeze_lowest(strange, 1)
+
+
+def test_depths_count_from_the_top_down_to_the_embeddings() -> None:
+    shape = {"hidden_size": 8, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 8}
+    encoder = ModernBertModel(ModernBertConfig(vocab_size=9, pad_token_id=0, **shape))
+    found = depths(encoder)
+    named = {name: found[id(parameter)] for name, parameter in encoder.named_parameters()}
+    for name, depth in named.items():
+        layer = next((int(part) for part in name.split(".") if part.isdigit()), None)
+        above = "final_norm" in name
+        assert depth == (0 if above else 3 if layer is None else 2 - layer), name
+    encoder.config.num_hidden_layers = 7
+    with pytest.raises(UsageError, match="--layer_decay does not know where"):
+        depths(encoder)

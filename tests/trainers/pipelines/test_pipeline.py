@@ -351,6 +351,41 @@ def test_a_model_with_context_gives_in_windows_what_each_window_gives(folders: d
     assert "was read whole, as window=0 asks: the model was not trained on so many turns" in whole
 
 
+@pytest.mark.parametrize("mode", ["trained", "frozen"])
+def test_turns_are_encoded_with_those_before_them_whatever_the_window(
+    mode: str, tiny_encoder: Path, tmp_path: Path
+) -> None:
+    # Without attention, positions and refinement, a pair depends on nothing but what the encoder reads.
+    folder = save_dialogue_model(
+        tmp_path / "model", tiny_encoder, mode=mode, num_layers=0, pair_refinement=False, max_positions=1,
+        max_speakers=1, longest_dialogue=9, text_context=2, text_block=3, speaker_tokens="names", max_tokens=120,
+    )  # fmt: skip
+    pipe = EmotionCausePipeline(folder)
+    talk = conversation(30)
+    whole, windows = (of_matrix(pipe(talk, window=window)) for window in (0, None))
+    assert 30 * 7 < len(windows) < len(whole)
+    for key, values in windows.items():
+        assert values == pytest.approx(whole[key], abs=1e-5)
+    (probabilities,) = predict(folder, [talk.to_row()])
+    assert probabilities[29 * 30 + 28] == pytest.approx(whole[30, 29], abs=1e-5)
+    other = Conversation("other", (ConversationUtterance("Zoe", "angry"), *talk.utterances[1:]))
+    changed = of_matrix(pipe(other, window=0))
+    assert changed[3, 3] != pytest.approx(whole[3, 3], abs=1e-5), "the first turn is read with the third"
+    assert changed[9, 9] == pytest.approx(whole[9, 9], abs=1e-5)
+
+
+def test_turns_that_do_not_fit_are_counted(tiny_encoder: Path, tmp_path: Path) -> None:
+    folder = save_dialogue_model(tmp_path / "model", tiny_encoder, text_context=2)
+    long = " ".join(["angry"] * 100)
+    (note,) = EmotionCausePipeline(folder)([("Ana", "So late."), ("Ben", "So late.")]).notes or ("",)
+    assert note == ""
+    found = EmotionCausePipeline(folder)([("Ana", long), ("Ben", "So late."), ("Ana", "So late.")])
+    assert found.notes == (
+        "1 utterance cut after 24 tokens, as in training.",
+        "2 utterances encoded with fewer turns around than asked for: a sequence has 24 tokens, as in training.",
+    )
+
+
 def test_a_conversation_of_any_length_is_read(folders: dict[str, Path], monkeypatch) -> None:
     pairs_at_once = []
     one_batch = scoring.DialogueStrategy.predictions

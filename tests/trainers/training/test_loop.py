@@ -14,6 +14,7 @@ import pytest
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
+from transformers import RobertaConfig, RobertaModel
 
 from iemomecp_dataset.errors import RunFolderError, TrainingError
 from iemomecp_dataset.trainers.options import TrainingOptions
@@ -257,6 +258,23 @@ def test_parameters_are_grouped_by_rate_and_decay(options: dict[str, Any], expec
             assert {parameter.ndim for parameter in group["params"]} == {1}, "biases and gains of norms"
     model.head.requires_grad_(False)
     assert {group["lr"] for group in loop._parameter_groups(model, optimization)} == {ENCODER}
+
+
+def test_each_layer_of_the_encoder_has_a_part_of_the_rate_of_the_one_above() -> None:
+    model = Model()
+    model.text_encoder = RobertaModel(
+        RobertaConfig(vocab_size=9, hidden_size=4, num_hidden_layers=2, num_attention_heads=1, intermediate_size=4),
+        add_pooling_layer=False,
+    )
+    optimization = TrainingOptions.from_flat({**OPTIONS, "layer_decay": 0.5}).optimization
+    rates = {id(p): g["lr"] for g in loop._parameter_groups(model, optimization) for p in g["params"]}
+    for name, parameter in model.named_parameters():
+        expected = HEAD
+        if name.startswith("text_encoder"):
+            expected = ENCODER * (1 if ".layer.1." in name else 0.5 if ".layer.0." in name else 0.25)
+        assert rates[id(parameter)] == pytest.approx(expected), name
+    alike = TrainingOptions.from_flat(OPTIONS).optimization
+    assert [group["lr"] for group in loop._parameter_groups(model, alike)] == [ENCODER, HEAD]
 
 
 @pytest.mark.parametrize("norm", [0.5, 2.0, 1e6])
