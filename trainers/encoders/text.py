@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import inspect
 import json
 import logging
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,6 +23,7 @@ from torch import Tensor, nn
 from iemomecp_dataset.errors import InvalidDataError, UsageError
 from iemomecp_dataset.features.encoders.model_loading import load_model, load_pretrained
 from iemomecp_dataset.files import atomic_write
+from iemomecp_dataset.files.locks import locked_file
 from iemomecp_dataset.trainers.encoders.context import TextInContext, sequence_of, token_frame
 from iemomecp_dataset.trainers.encoders.pooling import pool_layers, pool_spans
 from iemomecp_dataset.trainers.sharing.fetching import fetched_model
@@ -47,6 +50,9 @@ _logger = logging.getLogger(__name__)
 
 _DIGEST = "sha256"
 """Entry of a cache file's metadata: the digest of its features."""
+
+_WAIT = 0.2
+"""Seconds between two looks at features that another process computes."""
 
 
 @dataclass(frozen=True)
@@ -336,7 +342,8 @@ def encode_texts(
         layers: Encoder layers to pool.
         device: Device to compute on.
         cache_dir: Folder that keeps features between runs; the key covers the encoder's weights, layers and texts. A
-            damaged file there is said and computed again; a folder that cannot be written to is said.
+            damaged file there is said and computed again; a folder that cannot be written to is said. Runs that need
+            the same features at once wait for the first of them.
         progress: Show a progress bar.
 
     Returns:
@@ -345,17 +352,60 @@ def encode_texts(
     Raises:
         InvalidDataError: The encoder computes NaN or infinite numbers.
     """
+    texts = tokens.texts
+    if cache_dir is None:
+        return dict(zip(texts, _encoded(tokens, encoder, layers, device, progress=progress), strict=True))
+    path = cache_dir / f"text-{_features_key(tokens, encoder, layers)}.safetensors"
+    shape = (len(texts), encoder.width * len(layers))
+    was_there = path.exists()
+    features = _cached_features(path, shape) if was_there else None
+    if features is None:
+        with _one_at_a_time(path) as waited:
+            # A damaged file is looked at again only where another process may have replaced it.
+            again = (waited or not was_there) and path.exists()
+            features = _cached_features(path, shape) if again else None
+            if features is None:
+                features = _encoded(tokens, encoder, layers, device, progress=progress)
+                _cache_features(path, features)
+    return dict(zip(texts, features, strict=True))
+
+
+@contextlib.contextmanager
+def _one_at_a_time(path: Path) -> Iterator[bool]:
+    """Waits while another process computes the same features, which is shorter than to compute them beside it.
+
+    Yields:
+        Whether it has waited.
+    """
+    waited = False
+    lock = path.with_suffix(".lock")
+    with contextlib.ExitStack() as held:
+        while True:
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                locked = held.enter_context(locked_file(lock))
+            except OSError:  # a folder that cannot be written to is said where the features are
+                break
+            if locked is not False:
+                break
+            held.close()
+            waited = True
+            time.sleep(_WAIT)
+        try:
+            yield waited
+        finally:
+            # Whoever has the removed file open finds the features that are there by now.
+            with contextlib.suppress(OSError):
+                lock.unlink(missing_ok=True)
+
+
+def _encoded(
+    tokens: TokenizedTexts, encoder: TextEncoder, layers: Sequence[int], device: torch.device, *, progress: bool
+) -> NDArray[np.float32]:
+    """Computes the features of all texts, in their order."""
     from tqdm.auto import tqdm
 
-    texts = tokens.texts
-    path = None
-    if cache_dir is not None:
-        path = cache_dir / f"text-{_features_key(tokens, encoder, layers)}.safetensors"
-        if path.exists():
-            cached = _cached_features(path, (len(texts), encoder.width * len(layers)))
-            if cached is not None:
-                return dict(zip(texts, cached, strict=True))
-    chunks, order = tokens.chunks(texts, chunk_tokens_on(device))
+    chunks, order = tokens.chunks(tokens.texts, chunk_tokens_on(device))
     # To move a model walks all of its parameters, which takes longer than a short text.
     model = (encoder.model if encoder.model.device == device else encoder.model.to(device)).eval()
     pooled = []
@@ -368,16 +418,14 @@ def encode_texts(
             states = model(**_encoder_inputs(chunk), output_hidden_states=True).hidden_states
             pooled.append(_pooled(states, chunk, layers).float().cpu())
             bar.update(len(chunk["input_ids"]))
-    features = torch.cat(pooled)[order].numpy()
+    features: NDArray[np.float32] = torch.cat(pooled)[order].numpy()
     if not np.isfinite(features).all():
         check_numbers(encoder.model.state_dict(), encoder.name)
         raise InvalidDataError(
             f"The text encoder {encoder.name} computes NaN or infinite numbers of some texts, although its weights are "
             "finite. Give another --text_encoder, or other --text_layers."
         )
-    if path is not None:
-        _cache_features(path, features)
-    return dict(zip(texts, features, strict=True))
+    return features
 
 
 def _cached_features(path: Path, shape: tuple[int, int]) -> NDArray[np.float32] | None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import subprocess
+import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import huggingface_hub
@@ -285,3 +288,39 @@ def test_an_encoder_that_computes_no_numbers_is_blamed(tiny_encoder: Path, tmp_p
             cache_dir=tmp_path, progress=False,
         )  # fmt: skip
     assert list(tmp_path.iterdir()) == []
+
+
+def test_features_that_another_process_computes_are_waited_for(
+    tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = load_text_encoder(str(tiny_encoder))
+    tokens = TokenizedTexts({"We lost.": np.array([5, 6, 7])}, 1, frozenset())
+    encode = partial(encode_texts, tokens, encoder, [1], device=torch.device("cpu"), progress=False)
+    expected = encode(cache_dir=tmp_path / "other")
+    (made,) = (tmp_path / "other").iterdir()  # no lock is left
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    code = (
+        "import sys, shutil, time\nfrom pathlib import Path\nfrom iemomecp_dataset.files.locks import locked_file\n"
+        "with locked_file(Path(sys.argv[2]).with_suffix('.lock')) as mine:\n"
+        "    print(mine, flush=True)\n    sys.stdin.readline()\n    shutil.copy(sys.argv[1], sys.argv[2])\n"
+    )
+    arguments = [sys.executable, "-c", code, str(made), str(cache / made.name)]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdin is not None
+        assert other.stdout is not None
+        assert other.stdout.readline() == "True\n"
+        slept = []
+
+        def sleep(seconds: float) -> None:
+            slept.append(seconds)
+            assert other.stdin is not None
+            other.stdin.write("\n")
+            other.stdin.flush()
+            other.wait()
+
+        monkeypatch.setattr("iemomecp_dataset.trainers.encoders.text.time.sleep", sleep)
+        monkeypatch.setattr("iemomecp_dataset.trainers.encoders.text._encoded", None)  # nothing is computed here
+        found = encode(cache_dir=cache)
+    assert len(slept) == 1
+    np.testing.assert_array_equal(found["We lost."], expected["We lost."])

@@ -1,0 +1,99 @@
+"""What is compared: a baseline, one decision at a time, named variants, combinations; and their cells."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from iemomecp_dataset.benchmark.cross_validation.variants import Variant, fold_cells, read_variants, variants_of
+from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
+
+DATA = {"data_dir": ("data",), "config_name": ("ecf",)}
+
+
+def names(*arguments: object) -> list[str]:
+    return [variant.name for variant in variants_of(*arguments)[1]]  # type: ignore[arg-type]
+
+
+def test_each_value_of_vary_changes_one_option_of_the_baseline() -> None:
+    baseline, variants = variants_of({**DATA, "dropout": ("0.3",)}, ["learning_rate=1e-4,1e-3", "objective=rpcl"])
+    assert baseline == {"data_dir": "data", "config_name": "ecf", "dropout": "0.3"}
+    assert [(variant.name, dict(variant.changes)) for variant in variants] == [
+        ("baseline", {}),
+        ("learning_rate=1e-4", {"learning_rate": "1e-4"}),
+        ("learning_rate=1e-3", {"learning_rate": "1e-3"}),
+        ("objective=rpcl", {"objective": "rpcl"}),
+    ]
+
+
+def test_every_combination_of_several_values_is_a_variant() -> None:
+    found = names({**DATA, "objective": ("base", "rpcl"), "dropout": ("0.3", "0.4")})
+    assert found == ["baseline", "dropout=0.4", "objective=rpcl", "objective=rpcl,dropout=0.4"]
+
+
+def test_named_variants_begin_with_the_baseline_of_their_file(tmp_path: Path) -> None:
+    path = tmp_path / "variants.yaml"
+    path.write_text("baseline: {dropout: 0.2}\nnarrow: {hidden_size: 128}\nas it is:\n")
+    baseline, variants = variants_of(DATA, (), read_variants(path))
+    assert baseline["dropout"] == 0.2
+    assert [variant.name for variant in variants] == ["baseline", "narrow", "as it is"]
+    (cell, *_) = fold_cells(baseline, [variants[1]], (1,), Path("folds.json"), 2)
+    assert (cell.cell.options.model.hidden_size, cell.cell.options.model.dropout) == (128, 0.2)
+
+
+def test_cells_are_runs_of_one_fold_each() -> None:
+    baseline, variants = variants_of(DATA, ["text_encoder=/opt/mpnet/model"])
+    cells = fold_cells(baseline, variants, (7, 3), Path("runs/folds.json"), 2)
+    assert [one.cell.name for one in cells] == [
+        *("baseline-s7-fold1", "text_encoder=mpnet-s7-fold1", "baseline-s7-fold2", "text_encoder=mpnet-s7-fold2"),
+        *("baseline-s3-fold1", "text_encoder=mpnet-s3-fold1", "baseline-s3-fold2", "text_encoder=mpnet-s3-fold2"),
+    ]
+    flags = cells[3].cell.flags(Path("runs"))
+    assert {"--folds=runs/folds.json", "--fold=2", "--seed=7", "--text_encoder=/opt/mpnet/model"} < set(flags)
+    assert (cells[3].variant.name, cells[3].seed, cells[3].fold) == ("text_encoder=mpnet", 7, 2)
+
+
+@pytest.mark.parametrize(
+    ("vary", "message"),
+    [
+        (
+            ["learnin_rate=1"],
+            r"Variant learnin_rate=1: there is no option 'learnin_rate'. Did you mean 'learning_rate'",
+        ),
+        (["dropout"], r"--vary takes an option with its values, such as learning_rate=1e-4,3e-4; found 'dropout'"),
+        (["dropout="], "--vary takes an option with its values"),
+        (["seed=1"], r"changes seed, which cannot vary: give the seeds with --seeds"),
+        (["candidates=past"], r"changes candidates, which cannot vary: all variants are scored on the same pairs"),
+        (["dropout=0.2", "dropout=0.2"], r"Two variants would share the folder dropout=0.2"),
+    ],
+)
+def test_what_cannot_vary_is_refused(vary: list[str], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        variants_of(DATA, vary)
+
+
+def test_options_of_the_command_are_not_options_of_the_baseline() -> None:
+    with pytest.raises(UsageError, match=r"--fold is not an option of a cross-validation: every fold is a cell"):
+        variants_of({**DATA, "fold": ("1",)})
+
+
+def test_names_that_one_folder_cannot_tell_apart_are_refused() -> None:
+    with pytest.raises(UsageError, match="Two variants would share the folder a_b: a b and a/b"):
+        variants_of(DATA, (), [Variant("a b"), Variant("a/b")])
+
+
+def test_a_value_that_does_not_fit_names_the_variant() -> None:
+    baseline, variants = variants_of(DATA, ["dropout=high"])
+    with pytest.raises(UsageError, match=r"Variant dropout=high: "):
+        fold_cells(baseline, variants, (1,), Path("folds.json"), 2)
+
+
+def test_files_that_hold_no_variants_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "variants.yaml"
+    with pytest.raises(MissingDataError, match="is not there"):
+        read_variants(path)
+    for text in ("[1, 2]", "narrow: 128", "narrow: {hidden_size: [1, 2]}", "3: {hidden_size: 1}", ""):
+        path.write_text(text)
+        with pytest.raises(InvalidDataError, match="narrow: {hidden_size: 128}"):
+            read_variants(path)
