@@ -339,16 +339,17 @@ def prepare_dialogue(
                 "Leave it out, or give forward the parameter emotion=None."
             )
         predicted = read_emotion_inputs(options.model.emotion_from, corpus)
+    target = options.objective.emotion_target
     examples = {
         split: dialogue_examples(
             rows if predicted is None else predicted.attached(split, rows),
             corpus.emotion_names,
-            options.objective.emotion_target,
+            target,
         )
         for split, rows in corpus.rows.items()
     }
     further = {
-        one.key: dialogue_examples(one.rows, one.corpus.emotion_names, options.objective.emotion_target, number)
+        one.key: dialogue_examples(one.rows, one.corpus.emotion_names, target, number)
         for number, one in enumerate(corpus.further, start=1)
     }
     own = examples
