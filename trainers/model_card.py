@@ -380,7 +380,7 @@ def _not_of_the_model(options: RunSettings) -> set[str]:
         has |= config_fields(config_class)
     if hasattr(scorer.load_model_class(), "begin_at_distance_rates"):
         has.add("distance_prior")
-    if "corpus_names" in has and getattr(options.data, "train_with", ()):
+    if "corpus_names" in has and cast(Any, options.data).train_with:
         has.add("corpus_embedding")
     return {field.name for field in fields(cast(Any, options.model))} - has
 

@@ -117,8 +117,8 @@ class RunInputs:
         for key in sorted({*further[0], *further[1]}):
             one, other = (side.get(key) for side in further)
             # A record states more of it than was known as the run began.
-            names = () if one is None or other is None else sorted(one.keys() & other.keys())
-            if not names or any(one[name] != other[name] for name in names):
+            stated = (one or {}).keys() & (other or {}).keys()
+            if not stated or any(one[name] != other[name] for name in stated):
                 changed.append(f"what is trained on of {key} (--train_with)")
         sizes = [side["effective_batch_size"] for side in (then, now)]
         if 0 not in sizes and sizes[0] != sizes[1]:

@@ -101,6 +101,8 @@ in [0, 1]. It was not written by this package, or changed by hand; repeat the ru
         check(f"features.{name}", facts, lambda value: isinstance(value, Mapping), "an object of facts")
     for name, facts in content.get("trained_with", {}).items():
         check(f"trained_with.{name}", facts, lambda value: isinstance(value, Mapping), "an object of facts")
+        weight = facts.get("weight", 1)
+        check(f"trained_with.{name}.weight", weight, lambda v: v is not None and _is_number_or_null(v), "a number")
     for name in ("signatures", "peer"):
         check(name, content.get(name) or {}, lambda value: isinstance(value, Mapping), "an object")
     for split, text in (content.get("signatures") or {}).items():

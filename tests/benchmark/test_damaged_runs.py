@@ -134,6 +134,11 @@ LEFT_OUT: dict[str, tuple[Damage, str]] = {
     "peer": (record(peer=5), "peer is 5; expected an object"),
     "missing_splits": (record(missing_splits=[{}]), "missing_splits[0] is {}; expected a text"),
     "features": (record(features={"text": 3}), "features.text is 3; expected an object of facts"),
+    "further corpora": (record(trained_with={"reccon": 3}), "trained_with.reccon is 3; expected an object of facts"),
+    "a weight": (
+        record(trained_with={"reccon": {"weight": "2"}}),
+        "trained_with.reccon.weight is '2'; expected a number",
+    ),
     "yaml_nested": (write("config.yaml", "[" * 20_000), "config.yaml is not valid YAML"),
     "yaml_digits": (write("config.yaml", "seed: " + "1" * 5000), "config.yaml is not valid YAML"),
     "yaml_date": (write("config.yaml", "seed: 2001-99-99"), "config.yaml is not valid YAML: month must be in 1..12"),

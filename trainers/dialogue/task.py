@@ -383,6 +383,7 @@ def prepare_dialogue(
         split: of_split if predicted is None else predicted.attached(split, of_split)
         for split, of_split in corpus.rows.items()
     }
+    target = options.objective.emotion_target
     context = TextContext.of(options.model)
     if context.used:
         _check_context(model_class, options)
@@ -391,10 +392,7 @@ def prepare_dialogue(
             split: with_text_context(of_split, context, tokenizer, options.model.max_tokens)
             for split, of_split in rows.items()
         }
-    examples = {
-        split: dialogue_examples(of_split, corpus.emotion_names, options.objective.emotion_target)
-        for split, of_split in rows.items()
-    }
+    examples = {split: dialogue_examples(of_split, corpus.emotion_names, target) for split, of_split in rows.items()}
     further_rows: dict[str, Sequence[Mapping[str, Any]]] = {one.key: one.rows for one in corpus.further}
     if context.used:
         further_rows = {
@@ -402,9 +400,7 @@ def prepare_dialogue(
             for key, of_corpus in further_rows.items()
         }
     further = {
-        one.key: dialogue_examples(
-            further_rows[one.key], one.corpus.emotion_names, options.objective.emotion_target, number
-        )
+        one.key: dialogue_examples(further_rows[one.key], one.corpus.emotion_names, target, number)
         for number, one in enumerate(corpus.further, start=1)
     }
     own = examples

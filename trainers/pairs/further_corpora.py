@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from iemomecp_dataset.benchmark.runs.contamination import SplitData, shared_dialogues, splits_of
 from iemomecp_dataset.candidates import CandidateSpace
@@ -17,7 +17,7 @@ from iemomecp_dataset.corpora.metadata import CORPORA, IEMOMECP, corpus_of_confi
 from iemomecp_dataset.corpus import Corpus, FurtherTraining, corpus_of, load_corpus
 from iemomecp_dataset.errors import MissingDataError, UsageError, did_you_mean
 from iemomecp_dataset.options import PairConfig
-from iemomecp_dataset.schema import SPLITS, canonical_split
+from iemomecp_dataset.schema import SPLITS, Row, canonical_split
 
 if TYPE_CHECKING:
     from iemomecp_dataset.trainers.options import DataOptions
@@ -220,7 +220,7 @@ def _further(asked: AskedCorpus, main: Corpus) -> FurtherTraining:
     if of_iemomecp:
         kept, left_out = _past_alone(kept)
     corpus = corpus_of(
-        {"train": kept},
+        {"train": cast("list[Row]", kept)},
         config_name=asked.config_name,
         candidates=None if of_iemomecp else space,
         class_names=loaded.class_names,
@@ -243,7 +243,7 @@ def _candidates(config_name: str, main: Corpus) -> CandidateSpace:
     return "all" if any((table.distances < 0).any() for table in main.tables.values()) else "past"
 
 
-def _past_alone(rows: Sequence[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]], int]:
+def _past_alone(rows: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any]], int]:
     """Rows without the candidates whose cause is after its target, and how many these were."""
     kept = [{**row, "pairs": [p for p in row["pairs"] if p["cause_turn"] <= p["target_turn"]]} for row in rows]
     return kept, sum(len(row["pairs"]) - len(new["pairs"]) for row, new in zip(rows, kept, strict=True))

@@ -35,7 +35,7 @@ _PACKAGE = Path(iemomecp_dataset.__file__).parent
 _OF_A_MACHINE = frozenset({"cache_dir", "output_dir", "quiet"})
 """Options that may differ: that the run folder is the same one is found out by writing to it."""
 
-_COMPARED_BY_CONTENT = frozenset({"data_fingerprint", "features", "initialized_from", "text_encoder", "trained_with"})
+_COMPARED_BY_CONTENT = frozenset({"data_fingerprint", "features", "initialized_from", "text_encoder"})
 """Fields of the results that tell what lies under a path, which may be another on each machine."""
 
 _OF_FEATURES = ("revision", "settings", "width", "digest", "missing")
@@ -138,10 +138,10 @@ def facts_of_options(options: RunSettings) -> dict[str, str]:
     by_content = {name for name, field in told_by_results(type(options)).items() if field in _COMPARED_BY_CONTENT}
     facts = {}
     for name, value in options.flat().items():
-        if name in by_content and isinstance(value, str | Path | tuple) and value:
-            facts[f"--{name}"] = "given"
-        elif name in by_content and value in (None, ()):
-            facts[f"--{name}"] = "not given"
+        if name in by_content and (isinstance(value, str | Path) or value is None):
+            facts[f"--{name}"] = "not given" if value is None else "given"
+        elif name == "train_with":  # CORPUS=DIR of each, compared by content as well
+            facts[f"--{name}"] = "given" if value else "not given"
         elif name not in _OF_A_MACHINE:
             facts[f"--{name}"] = shown(value)
     return facts

@@ -25,11 +25,11 @@ class Drawn(NamedTuple):
 
     Attributes:
         size: Examples of the part, which follow those of the part before.
-        count: How many are drawn: each as often as it goes in evenly, and others at random in each epoch for the rest.
+        number: How many are drawn: each as often as it goes in evenly, and others at random in each epoch for the rest.
     """
 
     size: int
-    count: int
+    number: int
 
 
 class BatchOrder:
@@ -116,7 +116,7 @@ class RandomBatches(BatchOrder):
     @property
     def epoch_size(self) -> int:
         """Number of dialogues or pairs in an epoch."""
-        return sum(part.count for part in self.drawn) if self.drawn else self.size
+        return sum(part.number for part in self.drawn) if self.drawn else self.size
 
     def __len__(self) -> int:
         return -(-self.epoch_size // self.batch_size)
@@ -144,9 +144,9 @@ class RandomBatches(BatchOrder):
         if not self.drawn:
             return np.arange(self.size)
         parts, first = [], 0
-        for size, count in self.drawn:
-            rest = random.permutation(size)[: count % size]
-            parts.append(first + np.concatenate([np.tile(np.arange(size), count // size), np.sort(rest)]))
+        for size, number in self.drawn:
+            rest = random.permutation(size)[: number % size]
+            parts.append(first + np.concatenate([np.tile(np.arange(size), number // size), np.sort(rest)]))
             first += size
         return np.concatenate(parts)
 

@@ -19,6 +19,7 @@ from iemomecp_dataset.benchmark.runs.contamination import (
     contamination_warnings,
     find_leaks,
     passages,
+    shared_dialogues,
     utterance_keys,
 )
 from iemomecp_dataset.corpora import metadata
@@ -200,6 +201,17 @@ def test_five_lines_on_end_are_enough_and_four_are_not(n, begin, before):
     common = one[begin : begin + n]
     found = kinds(SplitData("a", "train", [dialogue("x", *one)]), SplitData("b", "test", [dialogue("y", *other)]))
     assert bool(found) == (len(common) >= 5)
+
+
+def test_dialogues_that_another_split_knows_are_named_by_text_and_by_source():
+    given = [dialogue("a", *lines(0, 7)), dialogue("b", *lines(20, 7)), dialogue("c__x", "hm", source="c")]
+    tested = [dialogue("z", *lines(1, 5)), dialogue("c__c1", "no", source="c")]
+    chosen = [dialogue("y", *lines(22, 9))]
+    others = [SplitData("iemomecp", "validation", chosen), SplitData("iemomecp", "test", tested)]
+    data = SplitData("iemocap", "train", given)
+    assert shared_dialogues(data, others) == {"a": "test", "b": "validation", "c__x": "test"}
+    assert shared_dialogues(dataclasses.replace(data, corpus="reccon"), others) == {"a": "test", "b": "validation"}
+    assert shared_dialogues(data, []) == {}
 
 
 def test_texts_that_are_not_there_share_nothing():

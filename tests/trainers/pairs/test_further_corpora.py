@@ -151,6 +151,16 @@ def test_what_nobody_was_asked_for_is_no_negative_example(ecf: Path, reccon: Pat
     assert (made_equal.corpus.tables["train"].distances >= 0).all()
 
 
+def test_candidates_with_a_later_cause_of_iemomecp_are_left_out_and_counted(ecf: Path, synthetic_dir: Path) -> None:
+    main = dataclasses.replace(load_corpus("ecf", ecf), synthetic=True)
+    found = mixed(main, f"source_binary={synthetic_dir}")
+    (one,) = found.further
+    own = load_corpus("source_binary", synthetic_dir, split="train").tables["train"].distances
+    assert one.facts["later_candidates_left_out"] == (own < 0).sum() > 0
+    assert one.facts["candidate_pairs"] == (own >= 0).sum()
+    assert f"; {(own < 0).sum()} candidates with a later cause are left out" in further_remarks(found)[0]
+
+
 def test_what_does_not_fit_is_refused(ecf: Path, reccon: Path, tmp_path: Path) -> None:
     main = load_corpus("ecf", ecf)
     mecad = write_turn_lists(tmp_path / "mecad", "train_data_pair.json", range(50, 52))

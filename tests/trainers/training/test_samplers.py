@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iemomecp_dataset.trainers.training.distributed import Processes
-from iemomecp_dataset.trainers.training.samplers import LengthBatches, RandomBatches
+from iemomecp_dataset.trainers.training.samplers import Drawn, LengthBatches, RandomBatches
 
 
 @given(n=st.integers(1, 50), size=st.integers(1, 9), seed=st.integers(0, 5), epoch=st.integers(0, 5))
@@ -109,3 +109,38 @@ def test_length_batches_hold_each_pair_once_within_the_budget(lengths: list[int]
         epochs.append(batches)
     order.set_epoch(0)
     assert list(order) == epochs[0]
+
+
+@given(
+    parts=st.lists(st.tuples(st.integers(1, 12), st.integers(1, 30)), min_size=1, max_size=3),
+    epoch=st.integers(0, 3),
+    count=st.integers(1, 2),
+)
+def test_an_epoch_draws_of_each_part_what_is_asked_for_as_evenly_as_it_goes(
+    parts: list[tuple[int, int]], epoch: int, count: int
+) -> None:
+    drawn = [Drawn(*part) for part in parts]
+    size = sum(part.size for part in drawn)
+    sampler, fresh = (RandomBatches(size, 4, seed=1, drawn=drawn, processes=Processes(count)) for _ in range(2))
+    for order in (sampler, fresh):
+        order.set_epoch(epoch)
+    positions = [p for batch in sampler.batches() for p in batch]
+    assert len(positions) == sampler.epoch_size == sum(part.number for part in drawn)
+    assert len(list(sampler.batches())) == len(sampler)
+    first = 0
+    for part in drawn:
+        times = [positions.count(p) for p in range(first, first + part.size)]
+        assert sum(times) == part.number
+        assert max(times) - min(times) <= 1
+        first += part.size
+    assert list(fresh.batches()) == list(sampler.batches()), "seed and epoch alone decide"
+
+
+def test_each_epoch_draws_others() -> None:
+    order = RandomBatches(40, 4, drawn=[Drawn(40, 20)])
+    found = []
+    for epoch in range(2):
+        order.set_epoch(epoch)
+        found.append({p for batch in order for p in batch})
+    assert len(found[0]) == len(found[1]) == 20
+    assert found[0] != found[1]
