@@ -93,6 +93,7 @@ TESTED_BY = {
     "trainers/pairs/config.py": "trainers/test_scorers.py",
     "trainers/pipelines/loaded_model.py": "trainers/pipelines/test_pipeline.py",
     "trainers/prediction/*": "trainers/prediction/test_launching.py",
+    "trainers/pipelines/ensemble_scoring.py": "trainers/ensemble/test_modeling.py",
     "trainers/pipelines/writing.py": "iemomecp_dataset/commands/test_predict.py",
     "trainers/pipelines/scoring.py": "trainers/pipelines/test_pipeline.py",
     "trainers/pipelines/loading.py": "trainers/test_inference.py",

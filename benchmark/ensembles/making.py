@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from iemomecp_dataset import __version__
 from iemomecp_dataset.benchmark.ensembles.members import Member, read_members
 from iemomecp_dataset.benchmark.ensembles.mixing import checked_weights, fitted_weights, mixed_probabilities
+from iemomecp_dataset.benchmark.ensembles.weight_averaging import check_one_start, predicted_with, write_averaged
 from iemomecp_dataset.benchmark.runs.identity import system_digest, system_of
 from iemomecp_dataset.benchmark.runs.results import (
     RESULTS_FILE,
@@ -56,6 +58,9 @@ class EnsembleRequest:
         threshold: Decide by P(class 0) >= this; ``None``: by the members' rule, a threshold chosen on validation anew.
         threshold_rule: How it is chosen (:func:`~iemomecp_dataset.metrics.thresholds.threshold_by_rule`).
         link: Hard-link the members' models instead of copying them.
+        average: ``probabilities``; or ``weights``: one model with the mean of their weights, for runs that were
+            fine-tuned from one (:func:`~iemomecp_dataset.benchmark.ensembles.weight_averaging.check_one_start`).
+        data_dir: Of averaged weights, which are scored anew: folder of the corpus; by default that of the first run.
         run_name: Name of the run; by default that of the folder.
     """
 
@@ -66,6 +71,8 @@ class EnsembleRequest:
     threshold: float | None = None
     threshold_rule: ThresholdRule = "best"
     link: bool = False
+    average: Literal["probabilities", "weights"] = "probabilities"
+    data_dir: str | Path | None = None
     run_name: str | None = None
 
 
@@ -91,11 +98,9 @@ def make_ensemble(request: EnsembleRequest) -> RunResults:
         IemomecpError: A run cannot be read, or the folder cannot be written.
     """
     members = read_members(request.members)
+    _check_average(request, members)
     weights = _weights(request, members)
-    mixed = {
-        name: mixed_probabilities([one.predictions[name].probabilities for one in members], weights)
-        for name in _common_names(members)
-    }
+    mixed = _mixed(request, members, weights)
     decision = _decision(request, members, mixed)
     record = _record(request, members, weights, mixed, decision)
 
@@ -117,6 +122,34 @@ def make_ensemble(request: EnsembleRequest) -> RunResults:
         _write_options(folder, request, members, weights)
         write_results(folder, record)
     return read_results(request.output)
+
+
+def _check_average(request: EnsembleRequest, members: Sequence[Member]) -> None:
+    if request.average == "weights":
+        if request.link:
+            raise UsageError("--link links the models of members, and averaged weights are one model. Leave it out.")
+        if request.weighted_on is not None:
+            raise UsageError(
+                "--weighted-on fits the mean of probabilities, and that of models' weights is another one. Leave it "
+                "out, or average probabilities."
+            )
+        check_one_start(members)
+    elif request.data_dir is not None:
+        raise UsageError("--data-dir is for --average weights: the mean of probabilities reads no data. Leave it out.")
+
+
+def _mixed(
+    request: EnsembleRequest, members: Sequence[Member], weights: NDArray[np.float64]
+) -> dict[str, NDArray[np.float64]]:
+    """By split the probabilities of the ensemble."""
+    if request.average == "probabilities":
+        return {
+            name: mixed_probabilities([one.predictions[name].probabilities for one in members], weights)
+            for name in _common_names(members)
+        }
+    with tempfile.TemporaryDirectory() as place:
+        write_averaged(Path(place) / "model", members, weights.tolist())
+        return predicted_with(Path(place) / "model", members, request.data_dir)
 
 
 def _weights(request: EnsembleRequest, members: Sequence[Member]) -> NDArray[np.float64]:
@@ -200,14 +233,14 @@ def _record(
                 version=__version__,
             )
             signatures[split] = str(signature)
-    notes = _remarks(members)
+    notes = _remarks(request, members)
     extra = {
         "signatures": signatures,
         "leaks": _joined(one.extra.get("leaks") or () for one in results),
         **({"remarks": notes} if notes else {}),
         **({"warnings": found} if (found := _joined(_named_warnings(one) for one in results)) else {}),
         "ensemble": {
-            "average": "probabilities",
+            "average": request.average,
             "weights": weights.tolist(),
             "weighted_on": request.weighted_on,
             "seeds": [one.seed for one in results],
@@ -254,11 +287,11 @@ def _settings(request: EnsembleRequest, members: Sequence[Member], weights: NDAr
         for name, value in of_first.items()
         if all(name in one.results.settings and one.results.settings[name] == value for one in members)
     }
-    kind = f"mean of {len(members)}"
+    kind = f"{'mean' if request.average == 'probabilities' else 'mean weights'} of {len(members)}"
     if request.weighted_on is not None:
-        kind = f"mean of {len(members)} weighted on {request.weighted_on}"
+        kind += f" weighted on {request.weighted_on}"
     elif request.weights is not None:
-        kind = f"mean of {len(members)} weighted {' '.join(f'{weight:.3g}' for weight in weights)}"
+        kind += f" weighted {' '.join(f'{weight:.3g}' for weight in weights)}"
     found = {**shared, "ensemble": kind}
     if len({tuple(sorted(system_of(one.results).items())) for one in members}) > 1:
         found["members"] = " ".join(systems)
@@ -267,12 +300,13 @@ def _settings(request: EnsembleRequest, members: Sequence[Member], weights: NDAr
     return found
 
 
-def _remarks(members: Sequence[Member]) -> list[str]:
+def _remarks(request: EnsembleRequest, members: Sequence[Member]) -> list[str]:
     """What readers of the scores must know, those of the members included."""
     found = _joined(member.results.extra.get("remarks") or () for member in members)
-    left_out = sorted({name for one in members for name in one.predictions} - set(_common_names(members)))
+    common = _common_names(members) if request.average == "probabilities" else members[0].results.metrics
+    left_out = sorted({name for one in members for name in one.predictions} - set(common))
     if left_out:
-        found.append(f"Not averaged, as only some members have predictions on it: {', '.join(left_out)}.")
+        found.append(f"Predictions of members that the ensemble does not have: {', '.join(left_out)}.")
     if any(stored.emotions is not None for one in members for stored in one.predictions.values()):
         found.append(
             "The emotions that members predict for targets are not averaged: their files state no probabilities of "
@@ -361,11 +395,20 @@ def _with_model(
             f"There is no model to predict with: {', '.join(lacking)} {'has' if len(lacking) == 1 else 'have'} none."
         )
         return replace(record, extra={**record.extra, "remarks": [*record.extra.get("remarks", ()), remark]})
+    from transformers import AutoConfig
+
     from iemomecp_dataset.trainers.ensemble.modeling import EnsembleConfig, member_folder
     from iemomecp_dataset.trainers.pairs.config import set_decision
     from iemomecp_dataset.trainers.whole_model import MODEL_DIGESTS, check_model_digests, model_digests
 
     target = folder / "model"
+    if request.average == "weights":
+        write_averaged(target, members, weights.tolist())
+        config: Any = AutoConfig.from_pretrained(target)
+        set_decision(config, decision.threshold)
+        config.save_pretrained(target)
+        write_text(target / "README.md", _card(record, members, weights))
+        return replace(record, extra={**record.extra, MODEL_DIGESTS: model_digests(target)})
     make_folder(target)
     configurations = []
     for place, model in enumerate(models):
@@ -432,7 +475,10 @@ def _card(record: RunResults, members: Sequence[Member], weights: NDArray[np.flo
         [
             f"# {markdown_text(record.run_name)}: {record.settings['ensemble']}", "",
             *synthetic,
-            "The mean of the probabilities of these runs, whose models lie beside this file.", "",
+            "The mean of the probabilities of these runs, whose models lie beside this file."
+            if record.extra["ensemble"]["average"] == "probabilities"
+            else "One model with the mean of the weights of these runs.",
+            "",
             "| run | objective | seed | weight |", "|---|---|---:|---:|", *listed, "",
             markdown_text(record.data_statement), "",
             "| split | Pair F1 | AUPRC |", "|---|---:|---:|", *scores, "",
@@ -457,6 +503,7 @@ def _write_options(
     options = {name: of_first[name] for name in _OF_DATA if name in of_first}
     options |= {
         "members": [str(member.folder) for member in members],
+        "average": request.average,
         "weights": weights.tolist(),
         "weighted_on": request.weighted_on,
         "threshold": request.threshold,

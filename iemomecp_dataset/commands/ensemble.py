@@ -2,6 +2,7 @@ r"""Makes one run of several: the mean of their probabilities, with a threshold 
 
     python scripts/ensemble.py runs/base_42 runs/base_123 runs/base_456 --output runs/base_mean
     python scripts/ensemble.py runs/base_42 runs/rpcl_42 --weights 2 1 --output runs/both
+    python scripts/ensemble.py runs/tuned_1 runs/tuned_2 --average weights --output runs/soup
     python scripts/ensemble.py runs/base_* --weighted-on validation --output runs/weighted
 
 Runs must score pairs of the same data, with the same candidates, classes and decision rule; the first difference is
@@ -9,7 +10,8 @@ named. The folder that is written is a run like any other: report, evaluate, dia
 has a row of its own ("mean of 3"). Ensembles of the same system over other seeds share that row.
 
 It holds copies of the members' models, so that predict works wherever it is moved; with --link they are hard links,
-which take no room on the same disk. Data are not read.
+which take no room on the same disk. Data are not read. With --average weights there is one model, of the size of one
+member, whose weights are the mean of theirs; it is scored on the data anew.
 """
 
 from __future__ import annotations
@@ -46,6 +48,13 @@ class EnsembleOptions:
     )  # fmt: skip
     threshold_rule: ThresholdRule = option("best", "how the threshold is chosen on validation, see docs/metrics.md")
     run_name: str | None = option(None, "name of the run (default: that of the folder)", metavar="NAME")
+    average: Literal["probabilities", "weights"] = option(
+        "probabilities",
+        "what is averaged; weights: of runs that were fine-tuned from one (--init_from), which makes one model",
+    )
+    data_dir: Path | None = option(
+        None, "with --average weights: the corpus, on which the model is scored (default: that of the first run)"
+    )
     link: bool = option(False, "hard-link the members' models instead of copying them (same file system)")
 
 
@@ -65,6 +74,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 threshold=options.threshold,
                 threshold_rule=options.threshold_rule,
                 link=options.link,
+                average=options.average,
+                data_dir=options.data_dir,
                 run_name=options.run_name,
             )
         )

@@ -199,6 +199,12 @@ COMMANDS: dict[str, Command] = {
         before=lambda inputs, output: shutil.copy(inputs / "old scores.csv", output / "scores.csv"),
         whole=("scores.csv*",),
     ),
+    "ensemble": Command(("scripts/ensemble.py",),
+        lambda inputs, output: {
+            str(inputs / "model run"): True, str(inputs / "other run"): True, "--output": output / "mean",
+        },
+        together="mean",
+    ),
     "report": Command(("scripts/report.py",),
         lambda inputs, output: {str(inputs / "model run"): True, "--output": output / "report.html"},
         before=_earlier("report.html"),
@@ -231,6 +237,8 @@ def write_inputs(folder: Path) -> None:
     first, environment = folder / "first", _environment(folder)
     _complete(_train("fusion", **_of_pairs(modalities="t")).line(folder, first), environment)
     (first / "run").rename(folder / "model run")
+    _complete(_train("fusion", **_of_pairs(modalities="t", seed=2)).line(folder, first), environment)
+    (first / "run").rename(folder / "other run")
     # Of another rule, so that it differs from the new one.
     _complete([*COMMANDS["build"].line(folder, first), "--forward-pairs", "gold"], environment)
     (first / "built").rename(folder / "old build")

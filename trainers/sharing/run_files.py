@@ -24,7 +24,7 @@ from iemomecp_dataset.trainers.sharing.names import is_local, without_local_path
 
 __all__ = ["ALLOWED", "SharedFiles", "card_metadata_of", "shared_files", "split_card"]
 
-_PARTS = r"(?:(?:adapter|language_model|vision_tower)/)?"
+_PARTS = r"(?:member_[0-9]+/)?(?:(?:adapter|language_model|vision_tower)/)?"
 _CONFIGURATIONS = (
     r"(?:config|generation_config|adapter_config|tokenizer_config|special_tokens_map|added_tokens"
     r"|(?:video_|image_)?(?:pre)?processor_config)\.json"
@@ -93,7 +93,7 @@ def shared_files(run: str | Path, repository: str, *, base_model: str | None = N
         raise MissingDataError(f"There is no folder {folder}.{nearest_path(folder)} Give the folder of a run.")
     results = read_results(folder)
     model = folder / "model"
-    if not (model / "config.json").is_file() or not any(model.glob("*.safetensors")):
+    if not (model / "config.json").is_file() or not any(model.rglob("*.safetensors")):
         of_others = "; its predictions come from another system" if results.scorer == EXTERNAL else ""
         raise RunFolderError(f"{folder} holds no model in safetensors (model/){of_others}. There is nothing to upload.")
     options = _options(folder / "config.yaml")

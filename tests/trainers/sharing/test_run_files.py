@@ -59,7 +59,8 @@ def test_what_stays_is_counted_by_what_it_is(shared: SharedFiles) -> None:
 @pytest.mark.parametrize(
     "name",
     ["predictions_test.parquet", "pytorch_model.bin", "notes.txt", "adapter/README.md", "adapter/x.parquet", "a/b.json",
-     "other/model.safetensors", "../model.safetensors", "explanations_test.parquet", "log.jsonl", "data.json"],
+     "other/model.safetensors", "../model.safetensors", "explanations_test.parquet", "log.jsonl", "data.json",
+     "member_1/README.md", "member_x/model.safetensors"],
 )  # fmt: skip
 def test_other_files_are_not_allowed(name: str) -> None:
     assert not ALLOWED.fullmatch(name)
@@ -69,7 +70,8 @@ def test_other_files_are_not_allowed(name: str) -> None:
     "name",
     ["model-00001-of-00002.safetensors", "model.safetensors.index.json", "adapter/adapter_model.safetensors",
      "adapter/adapter_config.json", "language_model/generation_config.json", "vision_tower/preprocessor_config.json",
-     "spiece.model", "merges.txt", "chat_template.jinja", "special_tokens_map.json"],
+     "spiece.model", "merges.txt", "chat_template.jinja", "special_tokens_map.json", "member_2/model.safetensors",
+     "member_12/config.json"],
 )  # fmt: skip
 def test_files_of_models_are_allowed(name: str) -> None:
     assert ALLOWED.fullmatch(name)
