@@ -219,7 +219,7 @@ def count_words(counts: Mapping[str, int]) -> str:
 
     Args:
         counts: ``dialogues, utterances, labelled, explanations, candidates, gold_pairs, missed_positives,
-            truncated_utterances``; any may be missing.
+            truncated_utterances, shortened_contexts``; any may be missing.
 
     Returns:
         A list for a sentence; missed pairs and cut utterances are in it where there are any.
@@ -256,6 +256,7 @@ _COUNT_WORDS = (
 _LOSS_WORDS = (
     ("missed_positives", "gold pairs outside the candidates (always missed)"),
     ("truncated_utterances", "utterances cut to the encoder's length"),
+    ("shortened_contexts", "utterances encoded with fewer turns around than asked for"),
 )
 
 

@@ -987,6 +987,11 @@ def test_texts_that_are_cut_are_counted(recorded: Callable[[str], Recorded]) -> 
         lengths = [len(tokenizer(u["text"])["input_ids"]) for row in rows for u in row["utterances"]]
         assert found.results.counts[split]["truncated_utterances"] == sum(n > 6 for n in lengths)
     assert any(found.results.counts[split]["truncated_utterances"] for split in SIZES)
+    # A sequence of six tokens has room for few turns.
+    for split, rows in two_dialogues().items():
+        utterances = sum(len(row["utterances"]) for row in rows)
+        assert 0 < found.results.counts[split]["shortened_contexts"] <= utterances
+    assert "shortened_contexts" not in recorded("trained").results.counts["test"]
     # Of the isolated scorer's segments some are cut, and the rest differ in length.
     counts = recorded("isolated").results.counts["test"]
     assert 0 < counts["truncated_pairs"] < counts["candidates"]
