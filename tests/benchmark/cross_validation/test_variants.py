@@ -59,7 +59,7 @@ def test_cells_are_runs_of_one_fold_each() -> None:
     [
         (
             ["learnin_rate=1"],
-            r"Variant learnin_rate=1: there is no option 'learnin_rate'. Did you mean 'learning_rate'",
+            r"Variant learnin_rate=1: there is no option 'learnin_rate'\. Did you mean 'learning_rate'",
         ),
         (["dropout"], r"--vary takes an option with its values, such as learning_rate=1e-4,3e-4; found 'dropout'"),
         (["dropout="], "--vary takes an option with its values"),
@@ -95,5 +95,5 @@ def test_files_that_hold_no_variants_are_refused(tmp_path: Path) -> None:
         read_variants(path)
     for text in ("[1, 2]", "narrow: 128", "narrow: {hidden_size: [1, 2]}", "3: {hidden_size: 1}", ""):
         path.write_text(text)
-        with pytest.raises(InvalidDataError, match="narrow: {hidden_size: 128}"):
+        with pytest.raises(InvalidDataError, match=r"narrow: \{hidden_size: 128\}"):
             read_variants(path)
