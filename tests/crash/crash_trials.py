@@ -169,6 +169,15 @@ COMMANDS: dict[str, Command] = {
         damages=("kill", "full"),
         whole=("*/results.json",),
     ),
+    "cross-validate": Command(("scripts/cross_validate.py",),
+        lambda inputs, output: {
+            **{f"--{name}": value for name, value in SCORER.items() if name != "seed"},
+            "--data_dir": inputs / "corpus", "--text_encoder": inputs / "encoder", "--seeds": 1, "--epochs": 1,
+            "--folds": 2, "--runs_dir": output / "runs", "--slots": 2, "--retry_failed": True,
+        },
+        damages=("kill", "full"),
+        whole=("*/folds.json", "*/results.json", "*/cross_validation.*"),
+    ),
     "predict": Command(("-m", "iemomecp_dataset", "predict"),
         lambda inputs, output: {
             str(inputs / "chat.txt"): True, "--model": inputs / "model run", "--output": output / "pairs.jsonl",
