@@ -553,6 +553,7 @@ _SCRIPTS = {
     "extract": "python scripts/extract_features.py",
     "faces": "python scripts/make_faces.py",
     "matrix": "python scripts/launch_baseline_matrix.py",
+    "cross-validate": "python scripts/cross_validate.py",
     "evaluate": "python scripts/evaluate_predictions.py",
     "report": "python scripts/report.py",
     "figures": "python scripts/generate_figures.py",
