@@ -11,6 +11,7 @@ caches are new in each trial, and watched as well.
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import os
 import re
@@ -42,8 +43,8 @@ SCORER = {
     "hidden_size": 16, "num_heads": 2, "num_layers": 1, "pair_size": 8, "bilinear_size": 4, "epochs": 2, "patience": 2,
     "batch_size": 8, "max_tokens": 16, "dropout": 0.3, "checkpoint_steps": 3, "seed": 1,
 }  # fmt: skip
-# What two equal runs do not share, in results.json and log.jsonl.
-CHANGING = {"run_name", "wall_seconds", "peak_memory_mb", "git_revision", "seconds"}
+# What two equal runs do not share, in results.json, log.jsonl and the table of a cross-validation.
+CHANGING = {"run_name", "wall_seconds", "peak_memory_mb", "git_revision", "seconds", "minutes"}
 _SPLITS = {"train": 6, "validation": 2, "test": 2}
 
 
@@ -341,6 +342,11 @@ def contents(workspace: Path) -> dict[str, object]:
             found[name] = "a folder"
         elif name.endswith(".lock") or "logs/" in name:
             found[name] = "its content may differ"
+        elif path.name == "cross_validation.csv":
+            rows = csv.DictReader(path.read_text(encoding="utf-8").splitlines())
+            found[name] = [_without_times(row) for row in rows]
+        elif path.name == "cross_validation.md":
+            found[name] = path.read_text(encoding="utf-8").count("\n")  # minutes are among its cells
         elif path.suffix in (".json", ".jsonl"):
             text = path.read_text(encoding="utf-8").replace(str(workspace), "")
             try:
