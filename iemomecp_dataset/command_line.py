@@ -554,6 +554,7 @@ _SCRIPTS = {
     "faces": "python scripts/make_faces.py",
     "matrix": "python scripts/launch_baseline_matrix.py",
     "ensemble": "python scripts/ensemble.py",
+    "cross-validate": "python scripts/cross_validate.py",
     "evaluate": "python scripts/evaluate_predictions.py",
     "report": "python scripts/report.py",
     "figures": "python scripts/generate_figures.py",

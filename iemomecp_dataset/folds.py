@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -365,7 +365,7 @@ def _are_counts(value: Any) -> bool:
     )
 
 
-_FITS = {
+_FITS: Mapping[str, Callable[[Any], bool]] = {
     **dict.fromkeys(("corpus", "config_name", "salt", "digest", "data_fingerprint", "text_fingerprint"), _is_text),
     "split": lambda value: value in _SPLITS,
     "folds": lambda value: is_integer(value) and 2 <= value <= 100_000,

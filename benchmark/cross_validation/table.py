@@ -155,7 +155,7 @@ def _structural_row(
 def _named(
     found: Mapping[str, float], errors: Mapping[str, float], differences: Mapping[str, tuple[float, float]]
 ) -> dict[str, float]:
-    named = {}
+    named: dict[str, float] = {}
     for score in _SCORES:
         named |= {score: found[score], f"{score}_error": errors[score]}
         named |= {f"{score}_difference": differences[score][0], f"{score}_difference_error": differences[score][1]}

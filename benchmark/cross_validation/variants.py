@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from iemomecp_dataset.benchmark.matrix.cells import MatrixCell, Sweep, cells_of
+from iemomecp_dataset.benchmark.matrix.cells import MatrixCell, Sweep, cells_of, option_value
 from iemomecp_dataset.benchmark.runs.results import encoder_name
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError, did_you_mean
 from iemomecp_dataset.excerpts import shown
@@ -96,7 +96,6 @@ def variants_of(
         >>> options, [variant.name for variant in variants]
         ({'objective': 'base'}, ['baseline', 'objective=rpcl', 'dropout=0.2', 'dropout=0.3'])
     """
-    known = TrainingOptions().flat()
     baseline = {name: values[0] for name, values in common.items()}
     for variant in named:
         if variant.name == BASELINE:
@@ -117,11 +116,7 @@ def variants_of(
         found += [Variant(_name({name: value}), {name: value}) for value in values_given]
     found += [variant for variant in named if variant.name != BASELINE]
     for variant in found:
-        for name in variant.changes:
-            if name not in known:
-                raise UsageError(f"Variant {variant.name}: there is no option {name!r}. {did_you_mean(name, known)}")
-            if name in _NOT_VARIED:
-                raise UsageError(f"Variant {variant.name} changes {name}, which cannot vary: {_NOT_VARIED[name]}.")
+        _check(variant)
     for name in baseline:
         if name in _NOT_VARIED and name not in ("data_dir", "config_name", "candidates", "forward_pairs"):
             raise UsageError(f"--{name} is not an option of a cross-validation: {_NOT_VARIED[name]}.")
@@ -131,6 +126,20 @@ def variants_of(
         if other != variant.name or sum(one.name == variant.name for one in found) > 1:
             raise UsageError(f"Two variants would share the folder {variant.word}: {other} and {variant.name}.")
     return baseline, found
+
+
+def _check(variant: Variant) -> None:
+    """Refuses options that do not exist or cannot vary, and values of another kind."""
+    known = TrainingOptions().flat()
+    for name, value in variant.changes.items():
+        if name not in known:
+            raise UsageError(f"Variant {variant.name}: there is no option {name!r}. {did_you_mean(name, known)}")
+        if name in _NOT_VARIED:
+            raise UsageError(f"Variant {variant.name} changes {name}, which cannot vary: {_NOT_VARIED[name]}.")
+        try:
+            option_value(name, value)
+        except UsageError as error:
+            raise UsageError(f"Variant {variant.name}: {error}") from None
 
 
 def _name(changes: Mapping[str, Any]) -> str:
@@ -151,6 +160,7 @@ def read_variants(path: Path) -> list[Variant]:
     Raises:
         MissingDataError: There is no such file.
         InvalidDataError: It holds something else.
+        UsageError: An option does not exist or cannot vary, or a value is of another kind.
     """
     if not path.is_file():
         raise MissingDataError(f"The file of variants {path} is not there, or is not a file.")
@@ -168,7 +178,12 @@ def read_variants(path: Path) -> list[Variant]:
                 f"{path}: the variant {shown(name)} must be an object of options with one value each, such as "
                 f"'narrow: {{hidden_size: 128}}'; found {shown(options)}."
             )
-        found.append(Variant(name, options))
+        variant = Variant(name, options)
+        try:
+            _check(variant)
+        except UsageError as error:
+            raise UsageError(f"{path}: {error}") from None
+        found.append(variant)
     return found
 
 

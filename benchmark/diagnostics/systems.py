@@ -138,7 +138,7 @@ class System:
             splits=np.repeat(np.array(splits), [len(table) for table in tables]),
             class_names=self.class_names,
             probabilities=_stacked(found),
-            thresholds=tuple(of_run[0].threshold for of_run in found),
+            thresholds=tuple(_rule(of_run) for of_run in found),
             decisions_alone=any(predictions.decisions_alone for of_run in found for predictions in of_run),
             roles=self._roles(tables, splits),
             facts=facts,
@@ -178,7 +178,13 @@ class System:
                 raise MissingDataError(f"The data has no {split} split.")
             else:
                 order = self.facts[split].order_of(found)
-            ordered = Predictions(found.pairs.take(order), found.probabilities[order], found.class_names, found.facts)
+            ordered = Predictions(
+                found.pairs.take(order),
+                found.probabilities[order],
+                found.class_names,
+                found.facts,
+                thresholds=None if found.thresholds is None else found.thresholds[order],
+            )
             self._check_gold(path, ordered.pairs, split)
             self._read[path, split] = ordered
         return self._read[path, split]
@@ -302,6 +308,12 @@ def _is_binary_twin(other: System, system: System) -> bool:
 
 def _stacked(found: list[list[Predictions]]) -> NDArray[np.float64]:
     return np.stack([np.concatenate([of.probabilities for of in of_run]) for of_run in found])
+
+
+def _rule(of_run: Sequence[Predictions]) -> float | NDArray[np.float64] | None:
+    """The threshold of a run; of out-of-fold predictions that of each pair, the splits one after the other."""
+    by_fold = [predictions.thresholds for predictions in of_run if predictions.thresholds is not None]
+    return np.concatenate(by_fold) if by_fold else of_run[0].threshold
 
 
 def _joined(tables: list[PairTable]) -> PairTable:

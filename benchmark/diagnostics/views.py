@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from iemomecp_dataset.benchmark.diagnostics.pair_facts import PairFacts
 from iemomecp_dataset.benchmark.diagnostics.variant import Variant
 from iemomecp_dataset.errors import MissingDataError
-from iemomecp_dataset.metrics.scoring import decide
+from iemomecp_dataset.metrics.scoring import decide, decide_by_fold
 from iemomecp_dataset.pair_table import PairTable
 
 __all__ = ["Lacking", "View", "given"]
@@ -50,7 +50,8 @@ class View:
         splits: ``(n,)`` str, the split of each pair.
         class_names: The ``C`` classes by id.
         probabilities: ``(S, n, C)``.
-        thresholds: The threshold of each run; ``None``: it decides for the most probable class.
+        thresholds: The threshold of each run, or ``(n,)`` of its pairs where each fold has one; ``None``: it decides
+            for the most probable class.
         decisions_alone: Whether a run only decides: its probabilities are 0 and 1.
         roles: ``(n,)`` ids of the gold roles.
         facts: What the data says about the pairs; of one split.
@@ -63,7 +64,7 @@ class View:
     splits: NDArray[np.str_]
     class_names: tuple[str, ...]
     probabilities: NDArray[np.float64]
-    thresholds: tuple[float | None, ...]
+    thresholds: tuple[float | NDArray[np.float64] | None, ...]
     decisions_alone: bool = False
     roles: NDArray[np.int64] | Lacking = Lacking("The gold roles are not known.")
     facts: PairFacts | Lacking = Lacking("The data is not known.")
@@ -96,4 +97,9 @@ class View:
 
     def _decided(self, probabilities: NDArray[np.float64], variant: Variant) -> NDArray[np.int64]:
         rules = [None] * self.n_runs if variant == "as_published" else self.thresholds
-        return np.stack([decide(of_run, rule) for of_run, rule in zip(probabilities, rules, strict=True)])
+        return np.stack(
+            [
+                decide_by_fold(of_run, rule) if isinstance(rule, np.ndarray) else decide(of_run, rule)
+                for of_run, rule in zip(probabilities, rules, strict=True)
+            ]
+        )

@@ -146,7 +146,7 @@ def is_published_gold(scored: Signature) -> bool:
     """
     if scored.synthetic or scored.oracle or scored.split != _SPLIT or scored.forward_pairs == "gold":
         return False
-    if scored.window != "none":
+    if scored.window != "none" or scored.part != "none":
         return False
     if scored.task == "3class":
         roles = PUBLISHED_COUNTS[_SPLIT]

@@ -11,6 +11,7 @@ caches are new in each trial, and watched as well.
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import os
 import re
@@ -42,8 +43,8 @@ SCORER = {
     "hidden_size": 16, "num_heads": 2, "num_layers": 1, "pair_size": 8, "bilinear_size": 4, "epochs": 2, "patience": 2,
     "batch_size": 8, "max_tokens": 16, "dropout": 0.3, "checkpoint_steps": 3, "seed": 1,
 }  # fmt: skip
-# What two equal runs do not share, in results.json and log.jsonl.
-CHANGING = {"run_name", "wall_seconds", "peak_memory_mb", "git_revision", "seconds"}
+# What two equal runs do not share, in results.json, log.jsonl and the table of a cross-validation.
+CHANGING = {"run_name", "wall_seconds", "peak_memory_mb", "git_revision", "seconds", "minutes"}
 _SPLITS = {"train": 6, "validation": 2, "test": 2}
 
 
@@ -168,6 +169,15 @@ COMMANDS: dict[str, Command] = {
         },
         damages=("kill", "full"),
         whole=("*/results.json",),
+    ),
+    "cross-validate": Command(("scripts/cross_validate.py",),
+        lambda inputs, output: {
+            **{f"--{name}": value for name, value in SCORER.items() if name != "seed"},
+            "--data_dir": inputs / "corpus", "--text_encoder": inputs / "encoder", "--seeds": 1, "--epochs": 1,
+            "--folds": 2, "--runs_dir": output / "runs", "--slots": 2, "--retry_failed": True,
+        },
+        damages=("kill", "full"),
+        whole=("*/folds.json", "*/results.json", "*/cross_validation.*"),
     ),
     "predict": Command(("-m", "iemomecp_dataset", "predict"),
         lambda inputs, output: {
@@ -340,6 +350,11 @@ def contents(workspace: Path) -> dict[str, object]:
             found[name] = "a folder"
         elif name.endswith(".lock") or "logs/" in name:
             found[name] = "its content may differ"
+        elif path.name == "cross_validation.csv":
+            rows = csv.DictReader(path.read_text(encoding="utf-8").splitlines())
+            found[name] = [_without_times(row) for row in rows]
+        elif path.name == "cross_validation.md":
+            found[name] = path.read_text(encoding="utf-8").count("\n")  # minutes are among its cells
         elif path.suffix in (".json", ".jsonl"):
             text = path.read_text(encoding="utf-8").replace(str(workspace), "")
             try:

@@ -13,6 +13,7 @@ import yaml
 from fuzzing import Target
 
 from iemomecp_dataset.errors import RunFolderError
+from iemomecp_dataset.folds import Folds, read_folds, write_folds
 
 __all__ = ["RESULT_TARGETS"]
 
@@ -201,6 +202,33 @@ _SWEEP = {
 }
 
 
+def _folds(folder: Path) -> None:
+    made = Folds("ecf", "ecf", "train", 2, "salt", {"1": 1, "2": 2}, "ab", "cd", (_COUNTS,) * 2)
+    write_folds(folder / "folds.json", made)
+
+
+def _read_folds(folder: Path) -> Any:
+    folds = read_folds(folder / "folds.json")
+    return sorted(folds.fold_of.items()), folds.digest, [sorted(counts.items()) for counts in folds.counts]
+
+
+def _read_variants(folder: Path) -> Any:
+    from iemomecp_dataset.benchmark.cross_validation.variants import fold_cells, read_variants, variants_of
+
+    common = {"data_dir": ("data",), "config_name": ("ecf",)}
+    baseline, variants = variants_of(common, (), read_variants(folder / "variants.yaml"))
+    cells = fold_cells(baseline, variants, (1,), Path("folds.json"), 2)
+    return [(one.cell.name, one.cell.options.flat()) for one in cells]
+
+
+_COUNTS = {"dialogues": 1, "utterances": 2, "pairs": 1, "candidates": 4}
+_VARIANTS = {
+    "baseline": {"epochs": 3},
+    "narrow": {"hidden_size": 128, "objective": "rpcl"},
+    "as it is": None,
+}
+
+
 # --- runs ------------------------------------------------------------------------------------------------------------
 
 
@@ -367,6 +395,13 @@ RESULT_TARGETS = [
         "config matrix.yaml",
         lambda f: (f / "matrix.yaml").write_text(yaml.safe_dump(_SWEEP)),
         _read_sweep,
+        {"*.yaml": "yaml"},
+    ),
+    Target("folds.json", _folds, _read_folds, {"*.json": "json"}),
+    Target(
+        "config variants.yaml",
+        lambda f: (f / "variants.yaml").write_text(yaml.safe_dump(_VARIANTS)),
+        _read_variants,
         {"*.yaml": "yaml"},
     ),
     Target("run results.json", _results, _read_results, {"*.json": "json"}),

@@ -1,4 +1,4 @@
-"""Folds: a partition by ids, whatever the order; a corpus that changed is refused; nobody is trained on its own fold."""
+"""Folds: a partition by ids, whatever the order; a corpus that changed is refused; no run sees its own fold."""
 
 from __future__ import annotations
 

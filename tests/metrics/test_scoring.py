@@ -26,6 +26,7 @@ from iemomecp_dataset.metrics.scoring import (
     pair_scores,
     precision_recall_f1,
     scores_from_confusion,
+    scores_of_decisions,
 )
 from iemomecp_dataset.schema import PAIR_LABELS, ROLE_LABELS
 
@@ -150,6 +151,24 @@ class TestPairScores(MetricCase):
     def reference(self, pairs):
         scores, matrix = by_scikit_learn(pairs.probabilities, pairs.labels, ROLE_LABELS)
         return {**scores, "confusion_matrix": matrix.tolist()}
+
+
+class TestScoresOfDecisions(MetricCase):
+    """Decisions by a threshold that the function is not told: they are scored, and the probabilities rank."""
+
+    of = scores_of_decisions
+    columns = ("probabilities", "labels")
+
+    def compute(self, pairs):
+        decisions = decide(np.asarray(pairs.probabilities, dtype=np.float64), 0.2)
+        return scores_of_decisions(pairs.probabilities, decisions, pairs.labels, ROLE_LABELS)
+
+    def reference(self, pairs):
+        ranked, _ = by_scikit_learn(pairs.probabilities, pairs.labels, ROLE_LABELS)
+        decisions = decide(pairs.probabilities, 0.2)
+        decided, matrix = by_scikit_learn(np.eye(3)[decisions], pairs.labels, ROLE_LABELS)
+        auprc = {key: value for key, value in ranked.items() if key.endswith("_auprc")}
+        return {**decided, **auprc, "confusion_matrix": matrix.tolist()}
 
 
 def test_keys_are_the_documented_ones_in_order_and_plain():

@@ -62,6 +62,11 @@ def test_what_is_printed_is_parsed_back_exactly(signature):
     assert Signature.parse(f"  {argmax}\n") == argmax
     own = replace(argmax, threshold_chosen_on="system")
     assert Signature.parse(str(own)) == own
+    of_folds = replace(argmax, threshold_chosen_on="folds", part="out-of-5-folds.0f3a")
+    assert Signature.parse(str(of_folds)) == of_folds
+    assert "decision:folds|" in str(of_folds)
+    with pytest.raises(MetricInputError, match="A threshold needs the split it was chosen on"):
+        replace(of_folds, threshold=0.3)
 
 
 @pytest.mark.parametrize(
@@ -79,6 +84,7 @@ def test_what_is_printed_is_parsed_back_exactly(signature):
         ("data", "ffffffffffff"),
         ("texts", "ffffffffffff"),
         ("window", "past-4"),
+        ("part", "fold-2-of-5.0f3a"),
         ("synthetic", True),
     ],
 )

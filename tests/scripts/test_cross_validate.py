@@ -16,6 +16,7 @@ from here_backend import HereBackend
 
 from iemomecp_dataset.benchmark.board import leaderboard
 from iemomecp_dataset.benchmark.comparison import compare
+from iemomecp_dataset.benchmark.cross_validation.joining import FoldRun, join_folds
 from iemomecp_dataset.benchmark.runs.index import index_runs
 from iemomecp_dataset.benchmark.runs.results import read_results
 from iemomecp_dataset.commands import call
@@ -25,6 +26,8 @@ from iemomecp_dataset.folds import read_folds
 from iemomecp_dataset.metrics.evaluation.predictions import read_predictions
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.metrics.signature import Signature
+
+pytestmark = pytest.mark.slow
 
 SMALL = ["--hidden_size", "8", "--num_heads", "2", "--num_layers", "1", "--pair_size", "8", "--bilinear_size", "2",
          "--epochs", "1", "--max_tokens", "16", "--encoder_mode", "frozen", "--text_layers", "-1"]  # fmt: skip
@@ -197,12 +200,8 @@ def test_other_folds_or_other_data_are_refused(start: Any, runs: Path, tmp_path:
         start(folder, "--config_name", "source_binary")
 
 
-def test_predictions_of_another_fold_are_not_joined(start: Any, runs: Path, tmp_path: Path) -> None:
-    from iemomecp_dataset.benchmark.cross_validation.joining import FoldRun, join_folds
-
-    corpus = load_corpus(
-        "3class", yaml.safe_load((runs / "cells/baseline-s42-fold1/config.yaml").read_text())["data_dir"]
-    )
+def test_predictions_of_another_fold_are_not_joined(runs: Path, small_dir: Path) -> None:
+    corpus = load_corpus("3class", small_dir)
     folds = read_folds(runs / "folds.json")
     folders = [runs / "cells" / f"baseline-s42-fold{fold}" for fold in (2, 1)]
     exchanged = [FoldRun(n, folder, read_results(folder)) for n, folder in enumerate(folders, start=1)]

@@ -16,6 +16,7 @@ from two_dialogues import two_dialogue_corpus, write_emotions
 
 from iemomecp_dataset.benchmark.runs.contamination import find_leaks, splits_of
 from iemomecp_dataset.corpus import Corpus, corpus_of, load_corpus
+from iemomecp_dataset.folds import make_folds, write_folds
 from iemomecp_dataset.synthetic import write_ecem
 from iemomecp_dataset.trainers.explanation.options import ExplanationTrainingOptions
 from iemomecp_dataset.trainers.options import TrainingOptions, circumstances, told_by_results
@@ -110,6 +111,7 @@ def test_every_option_says_whether_it_is_a_setting() -> None:
     assert told == {
         "data_dir": "data_fingerprint", "config_name": "config_name",
         "candidates": "candidates", "forward_pairs": "signatures",
+        "folds": "data_fingerprint", "fold": "data_fingerprint",
         "audio_features": "features", "video_features": "features",
         "max_missing_features": "features", "text_encoder": "features", "emotion_from": "features",
         "init_from": "initialized_from", "train_with": "trained_with", "train_with_weights": "trained_with",
@@ -265,3 +267,18 @@ def test_what_a_run_on_ecem_has_seen_of_ecf_is_told_where_its_model_only_writes(
     assert notes == []
     assert [(leak.one, leak.other) for leak in leaks] == [(("ecem", "train"), ("ecf", "test"))]
     assert leaks[0].n > 100
+
+
+def test_the_training_data_of_a_run_on_a_fold_is_without_that_fold(tmp_path: Path) -> None:
+    data = tmp_path / "ecf"
+    data.mkdir()
+    (data / "train.txt").write_text("".join(ecf_text(number) for number in (1, 3, 5)))
+    folds = make_folds(load_corpus("ecf", data), 3)
+    write_folds(tmp_path / "folds.json", folds)
+    origin = write_origin(tmp_path / "first", data)
+    config = json.loads((origin / "config.yaml").read_text())
+    (origin / "config.yaml").write_text(json.dumps({**config, "folds": str(tmp_path / "folds.json"), "fold": 2}))
+    (found,), notes = origin_data(TrainingOptions.from_flat({"init_from": str(origin)}))
+    assert notes == []
+    # Fold 2 is scored, and without a validation split fold 3 chooses.
+    assert {row["dialogue_id"] for row in found.rows} == {name for name, fold in folds.fold_of.items() if fold == 1}

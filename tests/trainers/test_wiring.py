@@ -42,6 +42,7 @@ from iemomecp_dataset.corpus import Corpus, corpus_of
 from iemomecp_dataset.errors import MissingDataError, RunFolderError, UsageError
 from iemomecp_dataset.features.faces.table import FaceTable
 from iemomecp_dataset.features.frames.store import FrameStoreWriter
+from iemomecp_dataset.folds import fold_corpus, make_folds, write_folds
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.trainers import predict
 from iemomecp_dataset.trainers.dialogue.emotion_inputs import read_emotion_inputs
@@ -455,6 +456,8 @@ ELSEWHERE = {
     "train_with_weights": "pairs/test_further_corpora.py",
     "train_with_other_languages": "pairs/test_further_corpora.py",
     "corpus_embedding": "pairs/test_further_corpora.py",
+    "folds": "below",
+    "fold": "below",
 }
 
 ELSEWHERE_OF_EMOTIONS = {
@@ -1026,3 +1029,22 @@ def test_a_run_is_continued_with_its_own_data_alone(kind: str, recorded: Callabl
     with pytest.raises(RunFolderError, match=r"reads something else: the content of train has changed"):
         run(found.options, other)
     AcceleratorState._reset_state(reset_partial_state=True)
+
+
+def test_a_run_on_one_fold_takes_the_data_of_that_fold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = two_dialogues()
+    whole = corpus_of({"train": rows["train"] + rows["test"], "validation": rows["validation"]}, config_name="3class",
+                      emotion_names=EMOTIONS)  # fmt: skip
+    folds = make_folds(whole, 4)
+    write_folds(tmp_path / "folds.json", folds)
+    loaded: dict[str, list[dict[str, Any]]] = {}
+    monkeypatch.setattr(pair_kind, "load_corpus", _loader(whole, loaded))
+    for fold in (1, 4):
+        options = TrainingOptions.from_flat({"data_dir": "d", "folds": str(tmp_path / "folds.json"), "fold": fold})
+        corpus = pair_kind.PairRun().corpus(options, None)
+        assert corpus.fingerprints == fold_corpus(whole, folds, fold).fingerprints
+        assert [folds.fold_of[row["dialogue_id"]] for row in corpus.rows["test"]] == [fold]
+    assert [call["for_training"] for call in loaded["load_corpus"]] == [False, False]  # train may be absent
+    for given in ({"folds": "f"}, {"fold": 1}, {"folds": "f", "fold": 1, "emotion_from": "runs/erc"}):
+        with pytest.raises(UsageError, match=r"Give both, or neither|Leave one of the two out"):
+            TrainingOptions.from_flat({"data_dir": "d", "output_dir": "o", **given}).check()

@@ -59,7 +59,7 @@ def test_cells_are_runs_of_one_fold_each() -> None:
     [
         (
             ["learnin_rate=1"],
-            r"Variant learnin_rate=1: there is no option 'learnin_rate'. Did you mean 'learning_rate'",
+            r"Variant learnin_rate=1: there is no option 'learnin_rate'\. Did you mean 'learning_rate'",
         ),
         (["dropout"], r"--vary takes an option with its values, such as learning_rate=1e-4,3e-4; found 'dropout'"),
         (["dropout="], "--vary takes an option with its values"),
@@ -84,8 +84,11 @@ def test_names_that_one_folder_cannot_tell_apart_are_refused() -> None:
 
 
 def test_a_value_that_does_not_fit_names_the_variant() -> None:
-    baseline, variants = variants_of(DATA, ["dropout=high"])
-    with pytest.raises(UsageError, match=r"Variant dropout=high: "):
+    with pytest.raises(UsageError, match=r"Variant dropout=high: .*dropout"):
+        variants_of(DATA, ["dropout=high"])
+    # What a single option allows and the run does not.
+    baseline, variants = variants_of(DATA, ["context_ranking_weight=0.5"])
+    with pytest.raises(UsageError, match=r"Variant context_ranking_weight=0.5: .*adds to a margin ranking"):
         fold_cells(baseline, variants, (1,), Path("folds.json"), 2)
 
 
@@ -95,5 +98,9 @@ def test_files_that_hold_no_variants_are_refused(tmp_path: Path) -> None:
         read_variants(path)
     for text in ("[1, 2]", "narrow: 128", "narrow: {hidden_size: [1, 2]}", "3: {hidden_size: 1}", ""):
         path.write_text(text)
-        with pytest.raises(InvalidDataError, match="narrow: {hidden_size: 128}"):
+        with pytest.raises(InvalidDataError, match=r"narrow: \{hidden_size: 128\}"):
+            read_variants(path)
+    for text, words in (("narrow: {hiden_size: 1}", "no option 'hiden_size'"), ("deep: {num_layers: many}", "many")):
+        path.write_text(text)
+        with pytest.raises(UsageError, match=rf"variants.yaml: Variant .*{words}"):
             read_variants(path)

@@ -284,3 +284,10 @@ def test_overlap_of_missing_texts_is_unknown_and_never_zero():
     lexical = [quantity for key, quantity in found.items() if key[0] == "local_lexical_non_pair"]
     assert all(math.isnan(quantity.value) and "no text" in quantity.undefined for quantity in lexical)
     assert found["source_nonpair_emo_context", "prob_pair_mean"].value == pytest.approx(0.4)
+
+
+def test_out_of_fold_predictions_are_decided_by_the_threshold_of_each_pair() -> None:
+    probabilities = np.array([[[0.5, 0.2, 0.3], [0.5, 0.2, 0.3], [0.5, 0.2, 0.3]]])
+    of_pairs = view("roles", probabilities=probabilities, thresholds=(np.array([0.4, 0.6, np.nan]),))
+    assert of_pairs.decided("corrected").tolist() == [[0, 2, 0]]
+    assert of_pairs.decided("as_published").tolist() == [[0, 0, 0]]

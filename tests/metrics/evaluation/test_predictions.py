@@ -482,3 +482,52 @@ def test_an_id_of_a_whole_text_is_refused(tmp_path):
     with pytest.raises(InvalidDataError, match="column dialogue_id holds an id of 100,000 characters; at most 1,000"):
         read_candidate_predictions(write_csv(tmp_path / "p.csv", frame))
     assert len(read_candidate_predictions(write_csv(tmp_path / "q.csv", OURS.assign(dialogue_id="d" * 1000))))
+
+
+FOLDS, THRESHOLDS = np.array([2, 2, 1]), np.array([0.6, 0.6, 0.2])
+
+
+def test_each_fold_is_decided_by_its_own_threshold(tmp_path):
+    path = tmp_path / "predictions_train.parquet"
+    facts = replace(FACTS, split="train", threshold=None, threshold_chosen_on="folds", part="out-of-2-folds.0f3a")
+    probabilities = np.array([[0.7, 0.3], [0.5, 0.5], [0.3, 0.7]])
+    write_predictions(path, run_table(), probabilities, facts, folds=FOLDS, thresholds=THRESHOLDS)
+    of_file, of_run = read_candidate_predictions(path), read_predictions(path)
+    for read in (of_file, of_run):
+        assert read.folds.tolist() == FOLDS.tolist()
+        assert read.thresholds.tolist() == THRESHOLDS.tolist()
+        assert read.facts.part == "out-of-2-folds.0f3a"
+        assert read.facts.threshold is None
+        assert read.probabilities.tolist() == probabilities.tolist()
+    # One threshold for all, 0.2 or 0.6, would decide otherwise for the second or the third.
+    assert of_file.decisions.tolist() == of_run.decided.tolist() == [0, 1, 0]
+    assert of_file.take(np.array([2, 0])).thresholds.tolist() == [0.2, 0.6]
+
+
+def test_a_fold_without_threshold_decides_for_the_most_probable_class(tmp_path):
+    path = tmp_path / "predictions_train.parquet"
+    probabilities = np.array([[0.55, 0.45], [0.4, 0.6], [0.3, 0.7]])
+    thresholds = np.array([np.nan, np.nan, 0.2])
+    write_predictions(path, run_table(), probabilities, FACTS, folds=FOLDS, thresholds=thresholds)
+    assert pq.read_table(path)["fold_threshold"].null_count == 2
+    assert read_predictions(path).decided.tolist() == [0, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({"fold": [1, 1], "fold_threshold": [0.2, 0.3]}, "fold 1 has 2 thresholds in the column fold_threshold"),
+        ({"fold": [1, 1], "fold_threshold": [0.2, None]}, "fold 1 has 2 thresholds"),
+        ({"fold": [1, 2], "fold_threshold": [0.2, 1.5]}, "row 1, column fold_threshold: 1.5 is not between 0 and 1"),
+        ({"fold": [0, 2], "fold_threshold": [0.2, 0.5]}, "a fold, counted from 1"),
+        ({"fold": [1, 2], "fold_threshold": ["a", "b"]}, "fold_threshold must hold numbers"),
+    ],
+)
+def test_folds_that_cannot_be_are_refused(tmp_path, columns, words):
+    with pytest.raises(InvalidDataError, match=words):
+        read_candidate_predictions(write_parquet(tmp_path / "p.parquet", OURS.assign(**columns)))
+
+
+def test_a_column_fold_alone_is_somebody_elses(tmp_path):
+    read = read_candidate_predictions(write_csv(tmp_path / "p.csv", OURS.assign(fold=["a", "b"])))
+    assert (read.folds, read.thresholds, read.decisions) == (None, None, None)
