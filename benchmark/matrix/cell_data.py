@@ -12,6 +12,8 @@ from iemomecp_dataset.benchmark.runs.results import ERC
 from iemomecp_dataset.corpus import Corpus, load_corpus, whole_corpus
 from iemomecp_dataset.folds import fold_corpus, read_folds
 from iemomecp_dataset.progress import bars_hidden
+from iemomecp_dataset.trainers.options import TrainingOptions
+from iemomecp_dataset.trainers.pairs.further_corpora import with_further_corpora
 from iemomecp_dataset.trainers.run_inputs import effective_batch_size, run_inputs
 
 if TYPE_CHECKING:
@@ -59,7 +61,10 @@ def inputs_of(data: Mapping[tuple[Any, ...], Corpus]) -> Callable[[MatrixCell], 
         options = cell.options
         key = (options.data, options.model.text_encoder, options.model.text_streams, options.model.init_from)
         if key not in found:
-            found[key] = run_inputs(options, corpus_of_cell(cell), processes=1)
+            corpus = corpus_of_cell(cell)
+            if isinstance(options, TrainingOptions):
+                corpus = with_further_corpora(corpus, options.data)
+            found[key] = run_inputs(options, corpus, processes=1)
         # Each cell is trained in one process, whatever the backend.
         return dataclasses.replace(found[key], effective_batch_size=effective_batch_size(options, processes=1))
 

@@ -61,7 +61,9 @@ class MatrixCell:
         defaults = kind().flat()
         asked = self.options_in(runs_dir).flat()
         own = {**kind.defaults_for(asked), **of_script}
-        return [f"--{k}={v}" for k, v in asked.items() if v is not None and (v != defaults[k] or own.get(k, v) != v)]
+        given = {k: v for k, v in asked.items() if v is not None and (v != defaults[k] or own.get(k, v) != v)}
+        # An option of several values takes them one after the other.
+        return [flag for k, v in given.items() for flag in ([f"--{k}", *v] if isinstance(v, tuple) else [f"--{k}={v}"])]
 
 
 @dataclass(frozen=True)
@@ -183,7 +185,8 @@ def _cell(sweep: Sweep, family: str, chosen: Mapping[str, Any], shown: Sequence[
     # An experiment's name implies its settings; without one, they are part of the run's name.
     settings = [] if sweep.name else [str(flat[name]) for name in _NAMED if name in flat]
     families = [family] if len(sweep.families) > 1 or (family != "fusion" and not sweep.name) else []
-    varied = [str(flat[name]) if name in _NAMED else f"{name}={flat[name]}" for name in shown]
+    words = {name: " ".join(value) if isinstance(value, tuple) else value for name, value in flat.items()}
+    varied = [str(flat[name]) if name in _NAMED else f"{name}={words[name]}" for name in shown]
     parts = [sweep.name, *families, *settings, *varied, f"s{seed}"]
     name = "-".join(re.sub(r"[^\w.=+-]+", "_", part.rstrip("/").rpartition("/")[2]) for part in parts if part)
     cell = MatrixCell(name, family, options)

@@ -39,6 +39,16 @@ def test_the_trainer_reads_its_flags_back_as_the_cell():
     assert parse_options(cell.flags(Path("runs")), description="") == cell.options_in(Path("runs"))
 
 
+def test_further_corpora_are_read_back_as_the_cell():
+    values = {"data_dir": ("d",), "config_name": ("ecf",), "train_with": (("reccon=/a/b", "mecad:validation=c"), ())}
+    one, alone = cells_of(Sweep(values=values, seeds=(3,)))
+    flags = one.flags(Path("runs"))
+    assert parse_options(flags, description="", command="train fusion") == one.options_in(Path("runs"))
+    assert one.options.data.train_with == ("reccon=/a/b", "mecad:validation=c")
+    assert alone.options.data.train_with == ()
+    assert one.name != alone.name
+
+
 @pytest.mark.parametrize("family", TRAINERS)
 def test_a_trainer_script_reads_its_cell_with_the_defaults_of_its_name(family, monkeypatch):
     started: list[str] = []

@@ -13,6 +13,8 @@ import pytest
 import torch
 from two_dialogues import two_dialogue_corpus
 
+from iemomecp_dataset.benchmark.matrix.cell_data import inputs_of, load_data
+from iemomecp_dataset.benchmark.matrix.cells import Sweep, cells_of
 from iemomecp_dataset.benchmark.runs.identity import system_of
 from iemomecp_dataset.benchmark.runs.results import RunResults, read_results
 from iemomecp_dataset.corpus import Corpus, load_corpus
@@ -294,6 +296,16 @@ def test_a_vector_for_each_corpus_and_new_dialogues_take_that_of_the_run(trained
         model.corpus[0].fill_(5.0)
     assert not np.allclose(found, np.concatenate(predict(model, rows)))
     assert "new dialogues are scored as those of ecf" in (folder / "model" / "README.md").read_text()
+
+
+def test_a_matrix_knows_what_its_cells_are_trained_with(trained: Any, reccon: Path, ecf: Path) -> None:
+    record, _ = trained(train_with=(f"reccon={reccon}",))
+    values = {"data_dir": (str(ecf),), "config_name": ("ecf",), "train_with": (f"reccon={reccon}",)}
+    (cell,) = cells_of(Sweep(values=values, seeds=(1,)))
+    found = inputs_of(load_data([cell]))(cell)
+    stated = {key: {**facts} for key, facts in record.trained_with.items()}
+    del stated["reccon"]["truncated_utterances"]
+    assert found.trained_with == stated
 
 
 def test_a_run_that_begins_with_another_knows_all_that_it_was_trained_on(trained: Any, reccon: Path) -> None:
