@@ -23,6 +23,7 @@ from iemomecp_dataset.benchmark.runs.results import (
     Decision,
     RunResults,
     encoder_name,
+    folder_of_run,
     read_results,
     write_results,
 )
@@ -167,9 +168,10 @@ def _weights(request: EnsembleRequest, members: Sequence[Member]) -> NDArray[np.
     if request.weights is None:
         return checked_weights([1.0] * len(members), len(members))
     given = checked_weights(request.weights, len(request.members))
-    of_folder = {Path(folder).resolve(): weight for folder, weight in zip(request.members, given, strict=True)}
-    return np.array([of_folder.get(one.folder.resolve(), of_folder.get((one.folder / "model").resolve()))
-                     for one in members], dtype=np.float64)  # fmt: skip
+    named = [folder_of_run(folder).resolve() for folder in request.members]
+    of_folder = dict(zip(named, given.tolist(), strict=True))
+    in_order = [of_folder[one.folder.resolve()] for one in members]
+    return np.array(in_order, dtype=np.float64)
 
 
 def _on_validation(member: Member, purpose: str) -> Predictions:

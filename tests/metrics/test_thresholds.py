@@ -207,6 +207,8 @@ def test_rules_are_chosen_by_name():
     assert threshold_by_rule("best", scores, labels, ids) == best_threshold(scores, labels)[0]
     assert threshold_by_rule("bagged", scores, labels, ids) == bagged_threshold(scores, labels, ids)
     assert threshold_by_rule("expected_f1", scores, labels, ids) == expected_f1_threshold(scores, labels)
+    own = threshold_by_rule("expected_f1_uncalibrated", scores, labels, ids)
+    assert own == expected_f1_threshold(scores, labels, calibration="none")
     with pytest.raises(MetricInputError, match=r"no threshold rule 'worst'\. Choose one of best, bagged, expected_f1"):
         threshold_by_rule("worst", scores, labels, ids)
     for rule in THRESHOLD_RULES:
