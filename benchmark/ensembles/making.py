@@ -366,16 +366,23 @@ def _check_replaceable(folder: Path, files: Sequence[str], record: RunResults) -
     """Refuses a folder that holds something else than this ensemble, made before."""
     if RESULTS_FILE in files:
         try:
-            found = read_results(folder).extra.get("ensemble") or {}
+            found = read_results(folder)
         except IemomecpError:
-            found = {}
-        made_of = [(one.get("results"), one.get("predictions")) for one in found.get("members", ())]
-        wanted = [(one["results"], one["predictions"]) for one in record.extra["ensemble"]["members"]]
-        if made_of == wanted:
-            return
-        if made_of:
-            raise RunFolderError(f"{folder} holds an ensemble of other runs. Choose another --output, or remove it.")
+            found = None
+        if found is not None and "ensemble" in found.extra:
+            one, other = (_identity(of.extra["ensemble"], of.settings, of.threshold) for of in (found, record))
+            if one == other:
+                return
+            what = "of other runs" if one[0] != other[0] else "of these runs with other weights or another threshold"
+            raise RunFolderError(f"{folder} holds an ensemble {what}. Choose another --output, or remove it.")
     raise RunFolderError(f"{folder} is not empty and holds no ensemble. Choose another --output.")
+
+
+def _identity(ensemble: Mapping[str, Any], settings: Mapping[str, Any], threshold: Mapping[str, Any]) -> list[Any]:
+    """What tells an ensemble from others: its members, by the digests of what they wrote; and how they are averaged."""
+    made_of = [(one.get("results"), one.get("predictions")) for one in ensemble.get("members") or ()]
+    weights = [round(float(weight), 9) for weight in ensemble.get("weights") or ()]
+    return [made_of, ensemble.get("average"), weights, settings.get("threshold_rule"), dict(threshold)]
 
 
 # --- the model ----------------------------------------------------------------------------------------------------

@@ -1,6 +1,8 @@
 """An ensemble is a run like any other: scored from its own predictions, in a row of its own, compared and grouped."""
 
+import errno
 import json
+import os
 import shutil
 
 import numpy as np
@@ -158,6 +160,8 @@ def test_a_folder_with_something_else_is_not_replaced(runs, tmp_path):
     assert make_ensemble(request) == first  # the same again, whole
     with pytest.raises(RunFolderError, match="mean holds an ensemble of other runs"):
         make_ensemble(EnsembleRequest(members(runs, (1, 2)), tmp_path / "mean"))
+    with pytest.raises(RunFolderError, match="mean holds an ensemble of these runs with other weights"):
+        make_ensemble(EnsembleRequest(members(runs), tmp_path / "mean", weights=[1, 2, 3]))
     with pytest.raises(RunFolderError, match="base_4 is not empty and holds no ensemble"):
         make_ensemble(EnsembleRequest(members(runs), runs / "base_4"))
     with pytest.raises(UsageError, match="mean is an ensemble itself"):
@@ -222,3 +226,18 @@ def test_the_folder_of_an_ensemble_stands_alone(link, tmp_path, tiny_encoder, wr
     path.write_bytes(content)
     with pytest.raises(InvalidDataError, match="is not what the run has written"):
         load_scorer(tmp_path / "moved")
+
+
+def test_models_that_cannot_be_linked_are_said(write_run, tmp_path, tiny_encoder, monkeypatch):
+    for seed in (1, 2):
+        write_run(tmp_path / f"run_{seed}", seed=seed)
+        save_dialogue_model(tmp_path / f"run_{seed}" / "model", tiny_encoder, mode="frozen")
+
+    def link(*places, **options):
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", link)
+    folders = [tmp_path / "run_1", tmp_path / "run_2"]
+    with pytest.raises(UsageError, match="--link needs both on one file system"):
+        make_ensemble(EnsembleRequest(folders, tmp_path / "mean", link=True))
+    assert not (tmp_path / "mean").exists()
