@@ -241,3 +241,23 @@ def test_models_that_cannot_be_linked_are_said(write_run, tmp_path, tiny_encoder
     with pytest.raises(UsageError, match="--link needs both on one file system"):
         make_ensemble(EnsembleRequest(folders, tmp_path / "mean", link=True))
     assert not (tmp_path / "mean").exists()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("ensemble", 5, "ensemble is 5; expected an object"),
+        ("seeds", [1, "x", 3], r"ensemble\.seeds\[1\] is 'x'; expected a whole number"),
+        ("seeds", None, "ensemble.seeds is None; expected a list"),
+        ("members", [1, 2, 3], r"ensemble\.members\[0\] is 1; expected an object"),
+        ("weights", [0.5, None, 0.5], r"ensemble\.weights\[1\] is None; expected a number"),
+    ],
+)
+def test_a_damaged_record_is_one_sentence(field, value, message, runs, tmp_path):
+    make_ensemble(EnsembleRequest(members(runs), tmp_path / "mean"))
+    path = tmp_path / "mean" / "results.json"
+    record = json.loads(path.read_text(encoding="utf-8"))
+    record["ensemble"] = value if field == "ensemble" else {**record["ensemble"], field: value}
+    path.write_text(json.dumps(record), encoding="utf-8")
+    with pytest.raises(RunFolderError, match=message):
+        read_results(tmp_path / "mean")
