@@ -111,6 +111,9 @@ def test_ensembles_of_one_system_are_seeds_of_a_row_of_their_own(runs, write_run
         "RPCL T mean of 3": ["rpcl_mean"],
         "base+rpcl T mean of 2": ["both"],
     }
+    assert [note for note in board.notes if "share members" in note] == [
+        "Ensembles of Base T mean of 3 share members, so that the deviation over them is too small."
+    ]
     found = compare(board, split="test", n_resamples=20).comparisons
     pairs = {frozenset((one.first, one.second)): one.seeds for one in found if one.metric == "pair_f1"}
     # Ensembles are paired by all of their seeds.
@@ -261,3 +264,13 @@ def test_a_damaged_record_is_one_sentence(field, value, message, runs, tmp_path)
     path.write_text(json.dumps(record), encoding="utf-8")
     with pytest.raises(RunFolderError, match=message):
         read_results(tmp_path / "mean")
+
+
+def test_probabilities_of_three_roles_are_averaged(write_run, tmp_path):
+    folders = [tmp_path / "run_1", tmp_path / "run_2"]
+    for seed, folder in enumerate(folders, start=1):
+        write_run(folder, n_classes=3, seed=seed)
+    record = make_ensemble(EnsembleRequest(folders, tmp_path / "mean", threshold_rule="expected_f1"))
+    expected = (probabilities(folders[0], "test") + probabilities(folders[1], "test")) / 2
+    np.testing.assert_allclose(probabilities(tmp_path / "mean", "test"), expected, atol=1e-12)
+    assert record.metrics["test"]["emo_context_f1"] > 0
