@@ -333,7 +333,8 @@ def trained_rows(runs: list[Run]) -> tuple[list[BoardRow], list[str]]:
         runs: Comparable runs, without repeats.
 
     Returns:
-        The rows; and a sentence for each run that is left out because it lacks splits which others of its system have.
+        The rows; and a sentence for each run that is left out because it lacks splits which others of its system have,
+        and for each row whose ensembles share members.
     """
     trained, lacking = [], []
     for name, note, group in _systems(runs):
@@ -346,4 +347,7 @@ def trained_rows(runs: list[Run]) -> tuple[list[BoardRow], list[str]]:
             for run in group
             if complete and not wanted <= (have := run.results.metrics.keys())
         ]
+        seeds = [set(seeds_of(run.results)) for run in complete or group]
+        if sum(map(len, seeds)) > len(set[int]().union(*seeds)):
+            lacking.append(f"Ensembles of {name} share members, so that the deviation over them is too small.")
     return trained, lacking

@@ -67,7 +67,7 @@ EXPLANATION_CONFIGS: tuple[str, ...] = get_args(ExplanationConfig)
 
 CONFIG_NAMES: tuple[str, ...] = get_args(ConfigName)
 
-ThresholdRule = Literal["best", "bagged", "expected_f1"]
+ThresholdRule = Literal["best", "bagged", "expected_f1", "expected_f1_uncalibrated"]
 """Rules that choose a decision threshold (:mod:`iemomecp_dataset.metrics.thresholds`)."""
 
 ScaleName = Literal["demo", "full"]

@@ -74,8 +74,7 @@ def best_threshold(probabilities: ArrayLike, labels: ArrayLike, *, missed_positi
     scores, positive = _checked(probabilities, labels)
     order = np.argsort(-scores)
     ranked = scores[order]
-    # The last position of each run of equal scores: the only places where the decision can change.
-    ends = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
+    ends = _ends(ranked)
     true_positives = np.cumsum(positive[order])[ends]
     _, _, f1 = precision_recall_f1(true_positives, ends + 1, np.asarray(positive.sum() + missed_positives))
     best = int(np.argmax(f1))  # the first of ties, hence the largest threshold
@@ -94,7 +93,8 @@ def threshold_by_rule(
 
     Args:
         rule: ``best``: :func:`best_threshold`; ``bagged``: :func:`bagged_threshold`; ``expected_f1``:
-            :func:`expected_f1_threshold`.
+            :func:`expected_f1_threshold`; ``expected_f1_uncalibrated``: the same of the probabilities as they are, for
+            models that are calibrated by themselves (trained without class weights).
         probabilities: ``(n, C)`` floats, or ``(n,)`` of class 0.
         labels: ``(n,)`` ints, gold class ids.
         dialogue_ids: ``(n,)``, the dialogue of each pair; ``bagged`` alone reads them.
@@ -112,8 +112,9 @@ def threshold_by_rule(
     """
     if rule == "bagged":
         return bagged_threshold(probabilities, labels, dialogue_ids, missed_positives=missed_positives)
-    if rule == "expected_f1":
-        return expected_f1_threshold(probabilities, labels, missed_positives=missed_positives)
+    if rule in ("expected_f1", "expected_f1_uncalibrated"):
+        how: Calibration = "platt" if rule == "expected_f1" else "none"
+        return expected_f1_threshold(probabilities, labels, missed_positives=missed_positives, calibration=how)
     if rule != "best":
         raise MetricInputError(f"There is no threshold rule {shown(rule)}. Choose one of {', '.join(THRESHOLD_RULES)}.")
     return best_threshold(probabilities, labels, missed_positives=missed_positives)[0]
@@ -165,7 +166,7 @@ def bagged_threshold(
     names, of_pair = np.unique(ids, return_inverse=True)
     order = np.argsort(-scores, kind="stable")
     ranked, gold, of_pair = scores[order], positive[order], of_pair.reshape(-1)[order]
-    ends = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
+    ends = _ends(ranked)
     generator = np.random.default_rng(seed)
     found = []
     for _ in range(resamples):
@@ -223,7 +224,7 @@ def expected_f1_threshold(
     order = np.argsort(-scores, kind="stable")
     ranked = scores[order]
     calibrated = _calibrated(ranked, positive[order], calibration)
-    ends = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
+    ends = _ends(ranked)
     # Ratios of expectations, and no counts, so that `precision_recall_f1` does not serve.
     expected = 2 * np.cumsum(calibrated)[ends] / (ends + 1 + calibrated.sum() + missed_positives)
     return float(ranked[ends[int(np.argmax(expected))]])
@@ -245,6 +246,12 @@ def _calibrated(scores: NDArray[np.float64], positive: NDArray[np.bool_], how: s
     logits = np.log(kept / (1 - kept))[:, None]
     chances: NDArray[np.float64] = LogisticRegression(C=1e6).fit(logits, positive).predict_proba(logits)[:, 1]
     return chances
+
+
+def _ends(ranked: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The last position of each run of equal scores: the only places where the decision can change."""
+    ends: NDArray[np.int64] = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
+    return ends
 
 
 def _checked(probabilities: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

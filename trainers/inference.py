@@ -253,10 +253,20 @@ def predict(
             **asked,
         )
     if isinstance(scorer, EnsembleScorer):
-        given = {"text": text, "event": event, "audio": audio, "video": video, "text_encoder": text_encoder}
-        given |= {"max_missing_features": max_missing_features, "emotions": emotions, "batch_size": batch_size}
+        for_members: dict[str, Any] = {
+            "text": text,
+            "event": event,
+            "audio": audio,
+            "video": video,
+            "text_encoder": text_encoder,
+            "max_missing_features": max_missing_features,
+            "emotions": emotions,
+            "batch_size": batch_size,
+            "with_emotions": with_emotions,
+            **explaining,
+        }
         rows = rows if hasattr(rows, "features") else list(rows)
-        each = [predict(one, rows, **given, **explaining, with_emotions=with_emotions) for one in scorer.members]
+        each = [predict(one, rows, **for_members) for one in scorer.members]
         return _averaged(each, scorer.weights)
     if explaining:
         raise UsageError(

@@ -446,7 +446,8 @@ class OptimizationOptions(SharedOptimization):
     threshold_rule: ThresholdRule = option(
         "best",
         "How the threshold is chosen on validation: best (largest pair F1), bagged (mean of the best of resampled "
-        "dialogues) or expected_f1 (largest expected pair F1 under calibrated probabilities).",
+        "dialogues), expected_f1 (largest expected pair F1 under calibrated probabilities) or expected_f1_uncalibrated "
+        "(the same of the probabilities as they are).",
     )
 
     @property

@@ -23,6 +23,7 @@ from iemomecp_dataset.benchmark.runs.results import (
     Decision,
     RunResults,
     encoder_name,
+    folder_of_run,
     read_results,
     write_results,
 )
@@ -167,9 +168,10 @@ def _weights(request: EnsembleRequest, members: Sequence[Member]) -> NDArray[np.
     if request.weights is None:
         return checked_weights([1.0] * len(members), len(members))
     given = checked_weights(request.weights, len(request.members))
-    of_folder = {Path(folder).resolve(): weight for folder, weight in zip(request.members, given, strict=True)}
-    return np.array([of_folder.get(one.folder.resolve(), of_folder.get((one.folder / "model").resolve()))
-                     for one in members], dtype=np.float64)  # fmt: skip
+    named = [folder_of_run(folder).resolve() for folder in request.members]
+    of_folder = dict(zip(named, given.tolist(), strict=True))
+    in_order = [of_folder[one.folder.resolve()] for one in members]
+    return np.array(in_order, dtype=np.float64)
 
 
 def _on_validation(member: Member, purpose: str) -> Predictions:
@@ -364,16 +366,23 @@ def _check_replaceable(folder: Path, files: Sequence[str], record: RunResults) -
     """Refuses a folder that holds something else than this ensemble, made before."""
     if RESULTS_FILE in files:
         try:
-            found = read_results(folder).extra.get("ensemble") or {}
+            found = read_results(folder)
         except IemomecpError:
-            found = {}
-        made_of = [(one.get("results"), one.get("predictions")) for one in found.get("members", ())]
-        wanted = [(one["results"], one["predictions"]) for one in record.extra["ensemble"]["members"]]
-        if made_of == wanted:
-            return
-        if made_of:
-            raise RunFolderError(f"{folder} holds an ensemble of other runs. Choose another --output, or remove it.")
+            found = None
+        if found is not None and "ensemble" in found.extra:
+            one, other = (_identity(of.extra["ensemble"], of.settings, of.threshold) for of in (found, record))
+            if one == other:
+                return
+            what = "of other runs" if one[0] != other[0] else "of these runs with other weights or another threshold"
+            raise RunFolderError(f"{folder} holds an ensemble {what}. Choose another --output, or remove it.")
     raise RunFolderError(f"{folder} is not empty and holds no ensemble. Choose another --output.")
+
+
+def _identity(ensemble: Mapping[str, Any], settings: Mapping[str, Any], threshold: Mapping[str, Any]) -> list[Any]:
+    """What tells an ensemble from others: its members, by the digests of what they wrote; and how they are averaged."""
+    made_of = [(one.get("results"), one.get("predictions")) for one in ensemble.get("members") or ()]
+    weights = [round(float(weight), 9) for weight in ensemble.get("weights") or ()]
+    return [made_of, ensemble.get("average"), weights, settings.get("threshold_rule"), dict(threshold)]
 
 
 # --- the model ----------------------------------------------------------------------------------------------------

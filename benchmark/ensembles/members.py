@@ -163,7 +163,7 @@ def _differences(one: Member, other: Member) -> Iterator[str]:
     for split in one.results.metrics:
         keys = [_table_key(member.results, split) for member in (one, other)]
         if all(keys) and keys[0] != keys[1]:
-            fields = [name for (name, a), (_, b) in zip(*keys, strict=True) if a != b]  # type: ignore[arg-type]
+            fields = [name for (name, a), (_, b) in zip(*keys, strict=True) if a != b]
             yield f"the signatures on {split} differ in {', '.join(fields)}"
     for split in one.results.metrics:
         yield from _different_pairs(split, one.predictions[split], other.predictions[split])

@@ -73,20 +73,21 @@ def checked_weights(weights: ArrayLike, count: int) -> NDArray[np.float64]:
 
 
 def fitted_weights(
-    probabilities: Sequence[ArrayLike], labels: ArrayLike, *, rounds: int = 1000, tolerance: float = 1e-9
+    probabilities: Sequence[ArrayLike], labels: ArrayLike, *, rounds: int = 10_000, tolerance: float = 1e-6
 ) -> NDArray[np.float64]:
     r"""Fits the weights of systems to a split with gold: those whose mean gives the gold the largest likelihood.
 
     .. math:: \max_w \; \frac{1}{n} \sum_{i=1}^n \log \sum_k w_k \, p_k(y_i) \quad (w_k \ge 0, \; \sum_k w_k = 1)
 
-    The problem is concave, so that there is one best value. It is found by expectation maximisation for the weights of
-    a mixture (Dempster, Laird and Rubin, 1977), which begins at equal weights and never lowers the likelihood.
+    It is found by expectation maximisation for the weights of a mixture (Dempster, Laird and Rubin, 1977), which begins
+    at equal weights and never lowers the likelihood. A round multiplies each weight by the slope of the likelihood in
+    it. As the problem is concave, the largest slope less 1 bounds what any other weights could gain.
 
     Args:
         probabilities: Of each of ``K`` systems ``(n, C)`` floats.
         labels: ``(n,)`` ints, gold class ids.
         rounds: Most rounds.
-        tolerance: Gain in mean log-likelihood below which it ends.
+        tolerance: It ends where no weights have a mean log-likelihood that is larger by more than this.
 
     Returns:
         ``(K,)`` floats of at least 0 that sum to one. Systems that predict alike get equal weights.
@@ -108,14 +109,11 @@ def fitted_weights(
         )
     of_gold = np.maximum(stacked[:, np.arange(n), gold], _SMALLEST)
     weights = np.full(len(of_gold), 1 / len(of_gold))
-    before = -np.inf
     for _ in range(rounds):
-        mixed = weights @ of_gold
-        likelihood = float(np.log(mixed).mean())
-        if likelihood - before < tolerance:
+        slopes = (of_gold / (weights @ of_gold)).mean(axis=1)
+        if slopes.max() - 1 < tolerance:
             break
-        before = likelihood
-        weights = weights * (of_gold / mixed).mean(axis=1)
+        weights = weights * slopes
     # The products sum to one but for rounding.
     return checked_weights(weights, len(weights))
 

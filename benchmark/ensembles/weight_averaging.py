@@ -192,7 +192,7 @@ def predicted_with(
     known = {field.name for field in fields(DataOptions)}
     stated = {**{name: value for name, value in options.items() if name in known}, "data_dir": str(place)}
     data = DataOptions(**stated)
-    tables = {name: read() for name, read in feature_tables(data).items()}
+    tables: dict[str, Any] = {name: read() for name, read in feature_tables(data).items()}
     found = {}
     for split in (name for name in members[0].predictions if name != REMOVED):
         digest = corpus.fingerprints.get(split)

@@ -103,13 +103,28 @@ in [0, 1]. It was not written by this package, or changed by hand; repeat the ru
         check(f"trained_with.{name}", facts, lambda value: isinstance(value, Mapping), "an object of facts")
         weight = facts.get("weight", 1)
         check(f"trained_with.{name}.weight", weight, lambda v: v is not None and _is_number_or_null(v), "a number")
-    for name in ("signatures", "peer"):
+    for name in ("signatures", "peer", "ensemble"):
         check(name, content.get(name) or {}, lambda value: isinstance(value, Mapping), "an object")
     for split, text in (content.get("signatures") or {}).items():
         check(f"signatures.{split}", text, lambda value: isinstance(value, str), "a text")
     notes = (content.get("peer") or {}).get("notes") or ()
     check("peer.notes", notes, lambda value: isinstance(value, list | tuple), "a list of texts")
+    if "ensemble" in content:
+        _check_ensemble(content["ensemble"] or {}, check)
     _check_characters(content, source)
+
+
+def _check_ensemble(ensemble: Mapping[str, Any], check: Callable[..., None]) -> None:
+    """Checks what tables read of the members of an ensemble."""
+    for name, fits, expected in (
+        ("seeds", lambda value: isinstance(value, int) and not isinstance(value, bool), "a whole number"),
+        ("weights", lambda value: value is not None and _is_number_or_null(value), "a number"),
+        ("members", lambda value: isinstance(value, Mapping), "an object"),
+    ):
+        values = ensemble.get(name)
+        check(f"ensemble.{name}", values, lambda value: isinstance(value, list | tuple) and len(value) > 1, "a list")
+        for place, value in enumerate(values or ()):
+            check(f"ensemble.{name}[{place}]", value, fits, expected)
 
 
 def _check_characters(value: Any, source: Path) -> None:

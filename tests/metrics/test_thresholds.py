@@ -33,6 +33,56 @@ class TestBestThreshold(MetricCase):
         return max(t for t in f1 if f1[t] == max(f1.values())), max(f1.values())
 
 
+class TestBaggedThreshold(MetricCase):
+    of = bagged_threshold
+    columns = ("probabilities", "labels", "dialogue_ids")
+    without_gold = False
+
+    def compute(self, pairs):
+        return bagged_threshold(pairs.probabilities, pairs.labels, pairs.dialogue_ids, resamples=20)
+
+    def reference(self, pairs):
+        """Every sample scored as a data set of its own."""
+        names, draws, found = sorted(set(pairs.dialogue_ids.tolist())), np.random.default_rng(0), []
+        for _ in range(20):
+            drawn = [names[place] for place in draws.integers(len(names), size=len(names))]
+            chosen = np.concatenate([np.flatnonzero(pairs.dialogue_ids == name) for name in drawn])
+            if (pairs.labels[chosen] == 0).any():
+                found.append(best_threshold(pairs.probabilities[chosen], pairs.labels[chosen])[0])
+        return np.mean(found)
+
+
+class TestExpectedF1Threshold(MetricCase):
+    of = expected_f1_threshold
+    columns = ("probabilities", "labels")
+    without_gold = False
+
+    def compute(self, pairs):
+        return expected_f1_threshold(pairs.probabilities, pairs.labels, calibration="none")
+
+    def reference(self, pairs):
+        scores = pairs.probabilities[:, 0]
+        expected = {t: 2 * scores[scores >= t].sum() / ((scores >= t).sum() + scores.sum()) for t in set(scores)}
+        return max(t for t in expected if expected[t] == pytest.approx(max(expected.values()), abs=1e-12))
+
+
+class TestThresholdByRule(MetricCase):
+    of = threshold_by_rule
+    columns = ("probabilities", "labels", "dialogue_ids")
+    without_gold = False
+
+    def compute(self, pairs):
+        given = pairs.probabilities, pairs.labels, pairs.dialogue_ids
+        return [threshold_by_rule(rule, *given) for rule in ("best", "bagged", "expected_f1_uncalibrated")]
+
+    def reference(self, pairs):
+        return [
+            best_threshold(pairs.probabilities, pairs.labels)[0],
+            bagged_threshold(pairs.probabilities, pairs.labels, pairs.dialogue_ids),
+            expected_f1_threshold(pairs.probabilities, pairs.labels, calibration="none"),
+        ]
+
+
 @settings(max_examples=100, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 10), st.booleans()), min_size=1, max_size=30).filter(
@@ -207,6 +257,8 @@ def test_rules_are_chosen_by_name():
     assert threshold_by_rule("best", scores, labels, ids) == best_threshold(scores, labels)[0]
     assert threshold_by_rule("bagged", scores, labels, ids) == bagged_threshold(scores, labels, ids)
     assert threshold_by_rule("expected_f1", scores, labels, ids) == expected_f1_threshold(scores, labels)
+    own = threshold_by_rule("expected_f1_uncalibrated", scores, labels, ids)
+    assert own == expected_f1_threshold(scores, labels, calibration="none")
     with pytest.raises(MetricInputError, match=r"no threshold rule 'worst'\. Choose one of best, bagged, expected_f1"):
         threshold_by_rule("worst", scores, labels, ids)
     for rule in THRESHOLD_RULES:

@@ -110,7 +110,8 @@ class EnsembleScorer(PreTrainedModel):  # type: ignore[misc]
     @property
     def device(self) -> torch.device:
         """Where the members are."""
-        return next(self.parameters()).device
+        found: torch.device = next(self.parameters()).device
+        return found
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: Any, *args: Any, **options: Any) -> Any:
@@ -162,7 +163,8 @@ class EnsembleScorer(PreTrainedModel):  # type: ignore[misc]
         self.config.members = [member_folder(place) for place in range(len(self.members))]
         self.config.architectures = [type(self).__name__]
         self.config.save_pretrained(folder)
-        for name, member in zip(self.config.members, self.members, strict=True):
+        members: list[Any] = list(self.members)
+        for name, member in zip(self.config.members, members, strict=True):
             member.save_pretrained(folder / name, **options)
             if getattr(member, "text_encoder", None) is not None and (encoder := inference_encoder(member, None)):
                 encoder.tokenizer.save_pretrained(folder / name)

@@ -115,7 +115,7 @@ class EnsembleConversationScorer(ConversationScorer):
         same_categories = all(one.category_names == first.category_names for one in predicted)
         return replace(
             first,
-            pair_probabilities=self._averaged([one.pair_probabilities for one in predicted]),
+            pair_probabilities=self._mean_of([one.pair_probabilities for one in predicted]),
             emotion_probabilities=self._averaged([one.emotion_probabilities for one in predicted]),
             category_names=first.category_names if same_categories else (),
             category_probabilities=self._averaged([one.category_probabilities for one in predicted])
@@ -129,10 +129,12 @@ class EnsembleConversationScorer(ConversationScorer):
 
     def _averaged(self, values: Sequence[NDArray[np.float64] | None]) -> NDArray[np.float64] | None:
         """The weighted mean; None where a member gives none."""
+        given = [value for value in values if value is not None]
+        return self._mean_of(given) if len(given) == len(values) else None
+
+    def _mean_of(self, values: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+        """The weighted mean."""
         model = self.loaded.model
         assert isinstance(model, EnsembleScorer)
-        given = [value for value in values if value is not None]
-        if len(given) < len(values):
-            return None
-        mean: NDArray[np.float64] = np.tensordot(np.asarray(model.weights), np.stack(given), axes=1)
+        mean: NDArray[np.float64] = np.tensordot(np.asarray(model.weights), np.stack(values), axes=1)
         return mean

@@ -1,6 +1,8 @@
 """An ensemble is a run like any other: scored from its own predictions, in a row of its own, compared and grouped."""
 
+import errno
 import json
+import os
 import shutil
 
 import numpy as np
@@ -109,6 +111,9 @@ def test_ensembles_of_one_system_are_seeds_of_a_row_of_their_own(runs, write_run
         "RPCL T mean of 3": ["rpcl_mean"],
         "base+rpcl T mean of 2": ["both"],
     }
+    assert [note for note in board.notes if "share members" in note] == [
+        "Ensembles of Base T mean of 3 share members, so that the deviation over them is too small."
+    ]
     found = compare(board, split="test", n_resamples=20).comparisons
     pairs = {frozenset((one.first, one.second)): one.seeds for one in found if one.metric == "pair_f1"}
     # Ensembles are paired by all of their seeds.
@@ -158,6 +163,8 @@ def test_a_folder_with_something_else_is_not_replaced(runs, tmp_path):
     assert make_ensemble(request) == first  # the same again, whole
     with pytest.raises(RunFolderError, match="mean holds an ensemble of other runs"):
         make_ensemble(EnsembleRequest(members(runs, (1, 2)), tmp_path / "mean"))
+    with pytest.raises(RunFolderError, match="mean holds an ensemble of these runs with other weights"):
+        make_ensemble(EnsembleRequest(members(runs), tmp_path / "mean", weights=[1, 2, 3]))
     with pytest.raises(RunFolderError, match="base_4 is not empty and holds no ensemble"):
         make_ensemble(EnsembleRequest(members(runs), runs / "base_4"))
     with pytest.raises(UsageError, match="mean is an ensemble itself"):
@@ -222,3 +229,48 @@ def test_the_folder_of_an_ensemble_stands_alone(link, tmp_path, tiny_encoder, wr
     path.write_bytes(content)
     with pytest.raises(InvalidDataError, match="is not what the run has written"):
         load_scorer(tmp_path / "moved")
+
+
+def test_models_that_cannot_be_linked_are_said(write_run, tmp_path, tiny_encoder, monkeypatch):
+    for seed in (1, 2):
+        write_run(tmp_path / f"run_{seed}", seed=seed)
+        save_dialogue_model(tmp_path / f"run_{seed}" / "model", tiny_encoder, mode="frozen")
+
+    def link(*places, **options):
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", link)
+    folders = [tmp_path / "run_1", tmp_path / "run_2"]
+    with pytest.raises(UsageError, match="--link needs both on one file system"):
+        make_ensemble(EnsembleRequest(folders, tmp_path / "mean", link=True))
+    assert not (tmp_path / "mean").exists()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("ensemble", 5, "ensemble is 5; expected an object"),
+        ("seeds", [1, "x", 3], r"ensemble\.seeds\[1\] is 'x'; expected a whole number"),
+        ("seeds", None, "ensemble.seeds is None; expected a list"),
+        ("members", [1, 2, 3], r"ensemble\.members\[0\] is 1; expected an object"),
+        ("weights", [0.5, None, 0.5], r"ensemble\.weights\[1\] is None; expected a number"),
+    ],
+)
+def test_a_damaged_record_is_one_sentence(field, value, message, runs, tmp_path):
+    make_ensemble(EnsembleRequest(members(runs), tmp_path / "mean"))
+    path = tmp_path / "mean" / "results.json"
+    record = json.loads(path.read_text(encoding="utf-8"))
+    record["ensemble"] = value if field == "ensemble" else {**record["ensemble"], field: value}
+    path.write_text(json.dumps(record), encoding="utf-8")
+    with pytest.raises(RunFolderError, match=message):
+        read_results(tmp_path / "mean")
+
+
+def test_probabilities_of_three_roles_are_averaged(write_run, tmp_path):
+    folders = [tmp_path / "run_1", tmp_path / "run_2"]
+    for seed, folder in enumerate(folders, start=1):
+        write_run(folder, n_classes=3, seed=seed)
+    record = make_ensemble(EnsembleRequest(folders, tmp_path / "mean", threshold_rule="expected_f1"))
+    expected = (probabilities(folders[0], "test") + probabilities(folders[1], "test")) / 2
+    np.testing.assert_allclose(probabilities(tmp_path / "mean", "test"), expected, atol=1e-12)
+    assert record.metrics["test"]["emo_context_f1"] > 0
