@@ -445,8 +445,8 @@ BEGUN_ARRIVES: list[_Row] = [
 ]
 # Calls with several values, of which one is the option's; elsewhere all are.
 SOME = {
-    "Adam", "AdamW", "LengthBatches", "RandomBatches", "corrupted_context_stability", "encode_texts", "read_feature_table",
-    "save", "tokenize_segments", "write_emotion_run_predictions",
+    "Adam", "AdamW", "LengthBatches", "RandomBatches", "corrupted_context_stability", "encode_texts",
+    "read_feature_table", "save", "tokenize_segments", "write_emotion_run_predictions",
 }  # fmt: skip
 # What no call of these runs shows, and where it is tested.
 ELSEWHERE = {
