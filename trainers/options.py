@@ -58,6 +58,8 @@ PairScorerName = Literal["mlp", "biaffine"]
 
 SpeakerTokens = Literal["none", "names"]
 
+TextPooling = Literal["mean", "mean_max"]
+
 Precision = Literal["no", "bf16", "fp16"]
 
 Tracker = Literal["aim", "clearml", "comet_ml", "dvclive", "mlflow", "swanlab", "tensorboard", "trackio", "wandb"]
@@ -235,6 +237,16 @@ class ModelOptions(EncoderOptions):
         "none",
         "Dialogue scorer: names puts the speaker's name before each utterance that the text encoder reads (EmoBERTa, "
         "arXiv 2108.12009).",
+    )
+    text_alone: bool = option(
+        False,
+        "Dialogue scorer: with the options above, also encode each utterance alone, and use both vectors: a frozen "
+        "sentence encoder is not trained on several turns at once, and loses some of what it knows of each.",
+    )
+    text_pooling: TextPooling = option(
+        "mean",
+        "Dialogue scorer: an utterance's tokens are pooled by their mean in each layer, or mean_max: by mean and "
+        "maximum, as emotion hangs on few words.",
     )
     hidden_size: int = option(
         256,

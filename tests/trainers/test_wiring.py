@@ -68,7 +68,8 @@ EXPLAINING = ("explanation", "faces", "begun")
 DIALOGUE: dict[str, Any] = {
     "config_name": "3class", "forward_pairs": "as_published", "emotions": "common", "modalities": "tav",
     "max_missing_features": 0.02, "scorer": "dialogue", "encoder_mode": "frozen", "text_layers": "1", "max_tokens": 6,
-    "text_context": 14, "text_context_after": 15, "text_block": 16, "speaker_tokens": "names", "label_smoothing": 0.23,
+    "text_context": 14, "text_context_after": 15, "text_block": 16, "speaker_tokens": "names", "text_alone": True,
+    "text_pooling": "mean_max", "label_smoothing": 0.23,
     "r_drop_weight": 0.66,
     "hidden_size": 12, "num_layers": 3, "num_heads": 6, "dropout": 0.21, "pair_scorer": "mlp", "pair_size": 7,
     "bilinear_size": 11, "pair_refinement": False, "max_distance": 2, "distance_prior": True, "objective": "rpcl",
@@ -151,7 +152,7 @@ DIALOGUE_ARRIVES: list[_Row] = [
     ("emotions", "load_corpus", "emotions"),
     ("modalities", "model", "config.audio_size", AUDIO_SIZE),
     ("modalities", "model", "config.video_size", VIDEO_SIZE),
-    ("modalities", "model", "config.text_size", 16),
+    ("modalities", "model", "config.text_size", 64),
     ("audio_features", "read_feature_table", "path"),
     ("video_features", "read_feature_table", "path"),
     ("max_missing_features", "select", "tolerance"),
@@ -170,6 +171,10 @@ DIALOGUE_ARRIVES: list[_Row] = [
     ("text_block", "model", "config.text_block"),
     ("speaker_tokens", "with_text_context", "context.speakers", True),
     ("speaker_tokens", "model", "config.speaker_tokens"),
+    ("text_alone", "tokenize_texts_in_context", "alone"),
+    ("text_alone", "model", "config.text_alone"),
+    ("text_pooling", "encode_texts", "pooling"),
+    ("text_pooling", "model", "config.text_pooling"),
     ("max_tokens", "with_text_context", "max_tokens"),
     ("max_tokens", "tokenize_texts_in_context", "max_tokens"),
     ("hidden_size", "model", "self.norm.normalized_shape", (12,)),
@@ -441,8 +446,8 @@ BEGUN_ARRIVES: list[_Row] = [
 ]
 # Calls with several values, of which one is the option's; elsewhere all are.
 SOME = {
-    "Adam", "AdamW", "LengthBatches", "RandomBatches", "corrupted_context_stability", "read_feature_table", "save",
-    "tokenize_segments", "write_emotion_run_predictions",
+    "Adam", "AdamW", "LengthBatches", "RandomBatches", "corrupted_context_stability", "encode_texts",
+    "read_feature_table", "save", "tokenize_segments", "write_emotion_run_predictions",
 }  # fmt: skip
 # What no call of these runs shows, and where it is tested.
 ELSEWHERE = {

@@ -48,6 +48,7 @@ from iemomecp_dataset.trainers.encoders.text import (
     load_text_encoder,
     load_tokenizer,
     rows_of,
+    text_width,
     tokenize_texts,
     tokenize_texts_in_context,
 )
@@ -117,7 +118,7 @@ _GIVEN_BY = {
 
 _FOR_INFERENCE = (
     *("text_size", "audio_size", "video_size", "text_encoder_name", "text_layers", "max_tokens"),
-    *("text_context", "text_context_after", "text_block", "speaker_tokens"),
+    *("text_context", "text_context_after", "text_block", "speaker_tokens", "text_alone", "text_pooling"),
 )
 """What a configuration must hold for the model to be used on new dialogues, whether it declares it or not."""
 
@@ -385,8 +386,9 @@ def prepare_dialogue(
     }
     target = options.objective.emotion_target
     context = TextContext.of(options.model)
+    if context.used or options.model.text_pooling != "mean":
+        _check_encoding(model_class, options)
     if context.used:
-        _check_context(model_class, options)
         tokenizer = load_tokenizer(options.model.text_encoder)
         rows = {
             split: with_text_context(of_split, context, tokenizer, options.model.max_tokens)
@@ -463,13 +465,13 @@ def drawn_in_epoch(corpus: Corpus) -> tuple[Drawn, ...]:
     return (Drawn(own, own), *(Drawn(len(one.rows), one.per_epoch) for one in corpus.further))
 
 
-def _check_context(model_class: type[Any], options: TrainingOptions) -> None:
-    """Refuses text in context for a model that trains a text encoder and may not know of texts in one sequence."""
+def _check_encoding(model_class: type[Any], options: TrainingOptions) -> None:
+    """Refuses what a model that trains a text encoder on utterances alone may not know."""
     if options.model.encoder_mode == "trained" and not issubclass(model_class, DialogueScorer):
         raise UsageError(
             f"{model_class.__name__} trains a text encoder on utterances alone, so that --text_context, "
-            "--text_context_after, --text_block and --speaker_tokens cannot be used with it. Leave them out, or use "
-            "--encoder_mode frozen."
+            "--text_context_after, --text_block, --speaker_tokens and --text_pooling cannot be used with it. Leave "
+            "them out, or use --encoder_mode frozen."
         )
 
 
@@ -567,9 +569,10 @@ def inference_encoder(model: Any, text_encoder: str | None, tokenizer: Any = Non
         )
     encoder = load_text_encoder(needed["text_encoder_name"])
     layers = config.text_layers
-    if max(layers) > encoder.num_layers or encoder.width * len(layers) != config.text_size:
+    width = text_width(encoder, layers, _pooling(config), alone=TextContext.of(config).alone)
+    if max(layers) > encoder.num_layers or width != config.text_size:
         raise InvalidDataError(
-            f"The text encoder {encoder.name} gives {encoder.width} numbers from each of {encoder.num_layers} "
+            f"The text encoder {encoder.name} gives {width // len(layers)} numbers from each of {encoder.num_layers} "
             f"layers; the scorer was trained on layers {layers} with {config.text_size} numbers together, of "
             f"{trained_with}. Give that one as text_encoder."
         )
@@ -621,13 +624,16 @@ def inference_inputs(
             [u.get(IN_CONTEXT) or u["text"] for row in rows for u in row["utterances"]],
             encoder.tokenizer,
             config.max_tokens,
+            TextContext.of(config),
         )
         truncated = tokens.truncated
         if trained and not (loaded and isinstance(model, DialogueScorer)):
             text_tokens = tokens
         else:
             # A dialogue scorer takes the layers of its own encoder as features: overlapping windows share them.
-            text_features = encode_texts(tokens, encoder, config.text_layers, device=model.device, progress=False)
+            text_features = encode_texts(
+                tokens, encoder, config.text_layers, device=model.device, progress=False, pooling=_pooling(config)
+            )
         if not trained and sizes["event"]:
             top = [encoder.num_layers]
             event_features = encode_texts(tokens, encoder, top, device=model.device, progress=False)
@@ -663,12 +669,14 @@ def utterance_inputs(
     model = cast(EncoderOptions, options.model)
     layers = parse_layers(model.text_layers, encoder.num_layers)
     texts = [text for dialogues in examples.values() for dialogue in dialogues for text in dialogue.encoded_texts]
-    tokens = _tokenized(texts, encoder.tokenizer, model.max_tokens)
+    tokens, pooling = _tokenized(texts, encoder.tokenizer, model.max_tokens, TextContext.of(model)), _pooling(model)
     if options.model.encoder_mode == "trained":
         return UtteranceInputs(text_tokens=tokens, features=vectors, feature_sizes=sizes), encoder, tokens, layers
     cache = Path(options.run.cache_dir or os.environ.get("IEMOMECP_CACHE") or Path.home() / ".cache" / "iemomecp")
 
-    def encoded(pooled: list[int], of: TokenizedTexts = tokens) -> dict[EncodedText, NDArray[np.float32]]:
+    def encoded(
+        pooled: list[int], of: TokenizedTexts = tokens, pooling: str = "mean"
+    ) -> dict[EncodedText, NDArray[np.float32]]:
         with accelerator.main_process_first():
             return encode_texts(
                 of,
@@ -677,14 +685,15 @@ def utterance_inputs(
                 device=accelerator.device,
                 cache_dir=cache,
                 progress=accelerator.is_main_process and not options.run.quiet,
+                pooling=pooling,
             )
 
-    features, top = encoded(layers), [encoder.num_layers]
+    features, top = encoded(layers, pooling=pooling), [encoder.num_layers]
     event = None
     if "event" in options.model.text_streams:
         event = features if layers == top else encoded(top)
     alone = features
-    if tokens.spans:
+    if tokens.spans or pooling != "mean":
         own = [text for dialogues in examples.values() for dialogue in dialogues for text in dialogue.texts]
         alone = encoded(layers, tokenize_texts(own, encoder.tokenizer, model.max_tokens))
     inputs = UtteranceInputs(
@@ -697,10 +706,15 @@ def utterance_inputs(
     return inputs, encoder, tokens, layers
 
 
-def _tokenized(texts: Sequence[EncodedText], tokenizer: Any, max_tokens: int) -> TokenizedTexts:
+def _pooling(settings: Any) -> str:
+    """How tokens are pooled; options and configurations of other models have no choice."""
+    return getattr(settings, "text_pooling", "mean")
+
+
+def _tokenized(texts: Sequence[EncodedText], tokenizer: Any, max_tokens: int, context: TextContext) -> TokenizedTexts:
     in_context = [text for text in texts if isinstance(text, TextInContext)]
     if in_context:
-        return tokenize_texts_in_context(in_context, tokenizer, max_tokens)
+        return tokenize_texts_in_context(in_context, tokenizer, max_tokens, alone=context.alone)
     return tokenize_texts(cast("Sequence[str]", texts), tokenizer, max_tokens)
 
 
@@ -735,7 +749,9 @@ def _build_model(
         "emotion_names": list(corpus.emotion_names) if options.objective.emotion_category_weight else None,
         "emotion_input_names": list(corpus.emotion_names) if options.model.emotion_from else None,
         "corpus_names": [corpus.name, *(one.key for one in corpus.further)] if options.model.corpus_embedding else None,
-        "text_size": encoder.width * len(layers) if encoder else 0,
+        "text_size": text_width(encoder, layers, options.model.text_pooling, alone=options.model.text_alone)
+        if encoder
+        else 0,
         "audio_size": (inputs.feature_sizes or {}).get("audio", 0),
         "video_size": (inputs.feature_sizes or {}).get("video", 0),
         "text_encoder": encoder.model.config.to_dict() if encoder and trained else None,

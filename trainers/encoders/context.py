@@ -76,12 +76,14 @@ class TextContext:
         after: Turns after it.
         block: Turns whose vectors come from one sequence.
         speakers: Whether each turn begins with the name of its speaker.
+        alone: Whether each text is encoded alone, too, and has both vectors.
     """
 
     before: int = 0
     after: int = 0
     block: int = 1
     speakers: bool = False
+    alone: bool = False
 
     @classmethod
     def of(cls, settings: Any) -> TextContext:
@@ -91,6 +93,7 @@ class TextContext:
             getattr(settings, "text_context_after", 0),
             getattr(settings, "text_block", 1),
             getattr(settings, "speaker_tokens", "none") == "names",
+            getattr(settings, "text_alone", False),
         )
 
     @property

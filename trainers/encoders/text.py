@@ -25,7 +25,7 @@ from iemomecp_dataset.features.encoders.model_loading import load_model, load_pr
 from iemomecp_dataset.files import atomic_write
 from iemomecp_dataset.files.locks import locked_file
 from iemomecp_dataset.trainers.encoders.context import TextInContext, sequence_of, token_frame
-from iemomecp_dataset.trainers.encoders.pooling import pool_layers, pool_spans
+from iemomecp_dataset.trainers.encoders.pooling import POOLINGS, pool_layers, pool_spans
 from iemomecp_dataset.trainers.sharing.fetching import fetched_model
 from iemomecp_dataset.trainers.whole_model import check_numbers
 
@@ -42,6 +42,7 @@ __all__ = [
     "load_tokenizer",
     "pooled_chunks",
     "rows_of",
+    "text_width",
     "tokenize_texts",
     "tokenize_texts_in_context",
 ]
@@ -94,12 +95,14 @@ class TokenizedTexts:
         truncated: The texts that were longer than allowed and were cut.
         spans: Of each text in context its first token in the sequence of its turns, and the one behind its last; empty
             where texts are encoded alone.
+        alone: Whether each text in context is encoded alone, too, and has both vectors side by side.
     """
 
     ids: dict[Any, NDArray[np.int64]]
     pad_id: int
     truncated: frozenset[EncodedText]
     spans: dict[TextInContext, tuple[int, int]] = field(default_factory=dict)
+    alone: bool = False
 
     @property
     def texts(self) -> list[EncodedText]:
@@ -110,7 +113,7 @@ class TokenizedTexts:
         """Tokens that are encoded for some texts."""
         if not self.spans:
             return sum(len(self.ids[text]) for text in texts)
-        return sum(len(self.ids[turns]) for turns in {text.turns for text in texts if isinstance(text, TextInContext)})
+        return sum(len(self.ids[turns]) for turns in {one.turns for text in texts for one in self._parts(text)})
 
     def chunks(
         self, texts: Sequence[EncodedText], max_tokens_per_chunk: int
@@ -124,15 +127,15 @@ class TokenizedTexts:
         Returns:
             The chunks; and ``(U,)`` int, the row of each text among the rows of all chunks. With texts in context a
             chunk also has ``pooled`` ``(u, s, T)``, true for the tokens of each of at most ``s`` texts of a sequence,
-            and rows are those of its ``u * s`` texts.
+            and rows are those of its ``u * s`` texts: ``(U, 2)`` where each is encoded alone, too.
         """
         if not self.spans:
             return length_chunks([self.ids[text] for text in texts], self.pad_id, max_tokens_per_chunk)
         slots: dict[tuple[str, ...], dict[TextInContext, int]] = {}
-        for text in texts:
-            assert isinstance(text, TextInContext)
-            of_sequence = slots.setdefault(text.turns, {})
-            of_sequence.setdefault(text, len(of_sequence))
+        parts = [self._parts(text) for text in texts]
+        for one in (one for of_text in parts for one in of_text):
+            of_sequence = slots.setdefault(one.turns, {})
+            of_sequence.setdefault(one, len(of_sequence))
         sequences = list(slots)
         chunks, order = length_chunks([self.ids[turns] for turns in sequences], self.pad_id, max_tokens_per_chunk)
         most = max(map(len, slots.values()))
@@ -142,13 +145,33 @@ class TokenizedTexts:
             rows, width = chunk["input_ids"].shape
             pooled = np.zeros((rows, most, width), dtype=bool)
             for row, i in enumerate(by_row[done : done + rows]):
-                for text, slot in slots[sequences[i]].items():
-                    pooled[row, slot, slice(*self.spans[text])] = True
+                for one, slot in slots[sequences[i]].items():
+                    pooled[row, slot, slice(*self._span(one))] = True
             chunk["pooled"] = torch.from_numpy(pooled)
             done += rows
         row_of = {turns: int(row) for turns, row in zip(sequences, order.tolist(), strict=True)}
-        places = [row_of[text.turns] * most + slots[text.turns][text] for text in texts]  # type: ignore[union-attr, index]
-        return chunks, torch.tensor(places, dtype=torch.long)
+        places = torch.tensor(
+            [[row_of[one.turns] * most + slots[one.turns][one] for one in of_text] for of_text in parts],
+            dtype=torch.long,
+        )
+        return chunks, places if self.alone else places.squeeze(1)
+
+    def _parts(self, text: EncodedText) -> list[TextInContext]:
+        """What is encoded of a text in context: it, and where that is asked for, it alone."""
+        assert isinstance(text, TextInContext)
+        return [text, _alone(text)] if self.alone else [text]
+
+    def _span(self, text: TextInContext) -> tuple[int, int]:
+        """Its tokens; a text that is encoded alone beside others is pooled over all tokens, as without context."""
+        return (0, len(self.ids[text.turns])) if text.place == _ALONE else self.spans[text]
+
+
+_ALONE = -1
+"""Place of a text that is alone, but is not its own context."""
+
+
+def _alone(text: TextInContext) -> TextInContext:
+    return TextInContext((text.turns[text.place],), _ALONE)
 
 
 def load_text_encoder(name: str) -> TextEncoder:
@@ -247,13 +270,16 @@ def tokenize_texts(texts: Iterable[str], tokenizer: Any, max_tokens: int) -> Tok
     )
 
 
-def tokenize_texts_in_context(texts: Iterable[TextInContext], tokenizer: Any, max_tokens: int) -> TokenizedTexts:
+def tokenize_texts_in_context(
+    texts: Iterable[TextInContext], tokenizer: Any, max_tokens: int, *, alone: bool = False
+) -> TokenizedTexts:
     """Tokenises each distinct sequence once.
 
     Args:
         texts: Texts in context, whose sequences fit but for single turns that are too long alone.
         tokenizer: A fast tokenizer.
         max_tokens: Tokens of a sequence, special ones included; a longer turn is cut and listed.
+        alone: Whether each text is encoded alone, too.
     """
     distinct = sorted(set(texts))
     frame = token_frame(tokenizer)
@@ -263,13 +289,16 @@ def tokenize_texts_in_context(texts: Iterable[TextInContext], tokenizer: Any, ma
     tokens = {turn: np.asarray(ids, dtype=np.int64) for turn, ids in zip(turns, found, strict=True)}
     sequences = {
         sequence: sequence_of([tokens[turn][: max(0, room)] for turn in sequence], frame)
-        for sequence in dict.fromkeys(text.turns for text in distinct)
+        for sequence in dict.fromkeys(
+            one.turns for text in distinct for one in ([text, _alone(text)] if alone else [text])
+        )
     }
     return TokenizedTexts(
         ids={sequence: ids for sequence, (ids, _) in sequences.items()},
         pad_id=tokenizer.pad_token_id or 0,
         truncated=frozenset(text for text in distinct if len(tokens[text.turns[text.place]]) > room),
         spans={text: sequences[text.turns][1][text.place] for text in distinct},
+        alone=alone,
     )
 
 
@@ -333,8 +362,9 @@ def encode_texts(
     device: torch.device,
     cache_dir: Path | None = None,
     progress: bool = True,
+    pooling: str = "mean",
 ) -> dict[EncodedText, NDArray[np.float32]]:
-    """Computes frozen features of all texts: mean-pooled layers, concatenated.
+    """Computes frozen features of all texts: pooled layers, concatenated.
 
     Args:
         tokens: The texts.
@@ -345,18 +375,19 @@ def encode_texts(
             damaged file there is said and computed again; a folder that cannot be written to is said. Runs that need
             the same features at once wait for the first of them.
         progress: Show a progress bar.
+        pooling: One of :data:`~iemomecp_dataset.trainers.encoders.pooling.POOLINGS`.
 
     Returns:
-        ``(width * len(layers),)`` float32 by text.
+        ``(text_width(...),)`` float32 by text.
 
     Raises:
         InvalidDataError: The encoder computes NaN or infinite numbers.
     """
     texts = tokens.texts
     if cache_dir is None:
-        return dict(zip(texts, _encoded(tokens, encoder, layers, device, progress=progress), strict=True))
-    path = cache_dir / f"text-{_features_key(tokens, encoder, layers)}.safetensors"
-    shape = (len(texts), encoder.width * len(layers))
+        return dict(zip(texts, _encoded(tokens, encoder, layers, pooling, device, progress=progress), strict=True))
+    path = cache_dir / f"text-{_features_key(tokens, encoder, layers, pooling)}.safetensors"
+    shape = (len(texts), text_width(encoder, layers, pooling, alone=tokens.alone))
     was_there = path.exists()
     features = _cached_features(path, shape) if was_there else None
     if features is None:
@@ -365,7 +396,7 @@ def encode_texts(
             again = (waited or not was_there) and path.exists()
             features = _cached_features(path, shape) if again else None
             if features is None:
-                features = _encoded(tokens, encoder, layers, device, progress=progress)
+                features = _encoded(tokens, encoder, layers, pooling, device, progress=progress)
                 _cache_features(path, features)
     return dict(zip(texts, features, strict=True))
 
@@ -400,7 +431,13 @@ def _one_at_a_time(path: Path) -> Iterator[bool]:
 
 
 def _encoded(
-    tokens: TokenizedTexts, encoder: TextEncoder, layers: Sequence[int], device: torch.device, *, progress: bool
+    tokens: TokenizedTexts,
+    encoder: TextEncoder,
+    layers: Sequence[int],
+    pooling: str,
+    device: torch.device,
+    *,
+    progress: bool,
 ) -> NDArray[np.float32]:
     """Computes the features of all texts, in their order."""
     from tqdm.auto import tqdm
@@ -416,9 +453,9 @@ def _encoded(
         for chunk in chunks:
             chunk = {name: tensor.to(device) for name, tensor in chunk.items()}
             states = model(**_encoder_inputs(chunk), output_hidden_states=True).hidden_states
-            pooled.append(_pooled(states, chunk, layers).float().cpu())
+            pooled.append(_pooled(states, chunk, layers, pooling).float().cpu())
             bar.update(len(chunk["input_ids"]))
-    features: NDArray[np.float32] = torch.cat(pooled)[order].numpy()
+    features: NDArray[np.float32] = _gathered(pooled, order).numpy()
     if not np.isfinite(features).all():
         check_numbers(encoder.model.state_dict(), encoder.name)
         raise InvalidDataError(
@@ -495,23 +532,49 @@ def encoded_chunks(encoder: nn.Module, chunks: Sequence[Mapping[str, Tensor]], *
 
 
 def pooled_chunks(
-    encoder: nn.Module, chunks: Sequence[Mapping[str, Tensor]], order: Tensor, layers: Sequence[int]
+    encoder: nn.Module,
+    chunks: Sequence[Mapping[str, Tensor]],
+    order: Tensor,
+    layers: Sequence[int],
+    pooling: str = "mean",
 ) -> Tensor:
-    """Encodes chunks and mean-pools layers, with gradients.
+    """Encodes chunks and pools layers, with gradients.
 
     Args:
         encoder: A transformers encoder.
         chunks: Each with ``input_ids`` and ``attention_mask`` ``(u, T)``; and ``pooled`` ``(u, s, T)`` for texts in
             context.
-        order: ``(U,)`` int, the row of each text among the rows of all chunks; see :meth:`TokenizedTexts.chunks`.
+        order: ``(U,)`` or ``(U, 2)`` int, the rows of each text among the rows of all chunks; see
+            :meth:`TokenizedTexts.chunks`.
         layers: Encoder layers to pool.
+        pooling: One of :data:`~iemomecp_dataset.trainers.encoders.pooling.POOLINGS`.
 
     Returns:
-        ``(U, width * len(layers))``.
+        ``(U, D)``; see :func:`text_width`.
     """
     encoded = encoded_chunks(encoder, [_encoder_inputs(chunk) for chunk in chunks], output_hidden_states=True)
-    pooled = [_pooled(states.hidden_states, chunk, layers) for states, chunk in zip(encoded, chunks, strict=True)]
-    return torch.cat(pooled)[order]
+    pooled = [
+        _pooled(states.hidden_states, chunk, layers, pooling) for states, chunk in zip(encoded, chunks, strict=True)
+    ]
+    return _gathered(pooled, order)
+
+
+def text_width(encoder: TextEncoder, layers: Sequence[int], pooling: str = "mean", *, alone: bool = False) -> int:
+    """Width of the vector of a text.
+
+    Args:
+        encoder: The encoder.
+        layers: Encoder layers that are pooled.
+        pooling: One of :data:`~iemomecp_dataset.trainers.encoders.pooling.POOLINGS`.
+        alone: Whether a text in context has a vector of itself alone, too.
+    """
+    return encoder.width * len(layers) * len(POOLINGS[pooling]) * (2 if alone else 1)
+
+
+def _gathered(pooled: Sequence[Tensor], order: Tensor) -> Tensor:
+    """The vector of each text, or its two vectors side by side."""
+    vectors = torch.cat(list(pooled))[order]
+    return vectors if order.ndim == 1 else vectors.flatten(1)
 
 
 def rows_of(chunk: Mapping[str, Tensor]) -> int:
@@ -523,16 +586,16 @@ def _encoder_inputs(chunk: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor for name, tensor in chunk.items() if name != "pooled"}
 
 
-def _pooled(states: Sequence[Tensor], chunk: Mapping[str, Tensor], layers: Sequence[int]) -> Tensor:
+def _pooled(states: Sequence[Tensor], chunk: Mapping[str, Tensor], layers: Sequence[int], pooling: str) -> Tensor:
     """A vector for each row of a chunk, or for each of the texts of its sequences."""
     if "pooled" in chunk:
-        return pool_spans(states, chunk["pooled"], layers)
-    return pool_layers(states, chunk["attention_mask"], layers)
+        return pool_spans(states, chunk["pooled"], layers, pooling)
+    return pool_layers(states, chunk["attention_mask"], layers, pooling)
 
 
-def _features_key(tokens: TokenizedTexts, encoder: TextEncoder, layers: Sequence[int]) -> str:
+def _features_key(tokens: TokenizedTexts, encoder: TextEncoder, layers: Sequence[int], pooling: str) -> str:
     digest = hashlib.sha256(
-        json.dumps(["mean", list(layers), encoder.model.config.to_diff_dict()], default=str).encode()
+        json.dumps([pooling, list(layers), encoder.model.config.to_diff_dict()], default=str).encode()
     )
     for name, tensor in sorted(encoder.model.state_dict().items()):
         digest.update(name.encode())
@@ -541,5 +604,5 @@ def _features_key(tokens: TokenizedTexts, encoder: TextEncoder, layers: Sequence
         digest.update(json.dumps(text).encode())
         digest.update(ids.tobytes())
     for text, span in tokens.spans.items():
-        digest.update(json.dumps([text, span]).encode())
+        digest.update(json.dumps([text, span, tokens.alone]).encode())
     return digest.hexdigest()[:24]

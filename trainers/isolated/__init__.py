@@ -61,6 +61,8 @@ def _check(options: TrainingOptions) -> None:
         ("--text_context_after", model.text_context_after),
         ("--text_block", model.text_block > 1),
         ("--speaker_tokens", model.speaker_tokens != "none"),
+        ("--text_alone", model.text_alone),
+        ("--text_pooling", model.text_pooling != "mean"),
         ("--label_smoothing", objective.label_smoothing),
         ("--r_drop_weight", objective.r_drop_weight),
     ):

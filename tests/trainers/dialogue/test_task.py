@@ -161,7 +161,7 @@ def test_a_second_pass_reads_the_texts_of_its_own_dialogues(in_context: bool, ti
     collator = Collator(UtteranceInputs(text_tokens=tokenized(texts, encoder.tokenizer, 32)), chunk_tokens=24)
     config = DialogueScorerConfig(
         class_names=["pair", "non_pair"], text_size=16, text_layers=[2], hidden_size=8, num_heads=2,
-        text_encoder=encoder.model.config.to_dict(),
+        text_encoder=encoder.model.config.to_dict(), dropout=0.0,
     )  # fmt: skip
     model = DialogueScorer(config)
     model.use_text_encoder(encoder.model)
@@ -175,4 +175,5 @@ def test_a_second_pass_reads_the_texts_of_its_own_dialogues(in_context: bool, ti
     torch.testing.assert_close(
         terms["supervised"], DialogueStrategy(collator).terms(model, given, pooled_here)["supervised"]
     )
-    assert strategy.terms(model.train(), given, pooled_here)["r_drop"] > 1e-4
+    found = strategy.terms(model.train(), given, pooled_here)["r_drop"]
+    assert found > 1e-5, "the encoder, which alone has dropout here, reads the texts twice"

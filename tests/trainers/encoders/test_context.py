@@ -86,6 +86,7 @@ def test_rows_get_texts_with_speakers_and_keep_what_they_have(tiny_encoder: Path
         ({"text_context_after": 1}, True),
         ({"text_block": 2}, True),
         ({"speaker_tokens": "names"}, True),
+        ({"text_block": 2, "text_alone": True}, True),
     ],
 )
 def test_options_and_saved_configurations_say_the_same(options: dict[str, Any], used: bool) -> None:
@@ -97,7 +98,7 @@ def test_options_and_saved_configurations_say_the_same(options: dict[str, Any], 
 
 def test_a_model_that_was_saved_before_there_was_context_has_none() -> None:
     saved = DialogueScorerConfig().to_dict()
-    for name in ("text_context", "text_context_after", "text_block", "speaker_tokens"):
+    for name in ("text_context", "text_context_after", "text_block", "speaker_tokens", "text_alone", "text_pooling"):
         del saved[name]
     assert not TextContext.of(DialogueScorerConfig.from_dict(saved)).used
     assert not TextContext.of(object()).used
