@@ -253,7 +253,8 @@ def test_a_run_is_continued_in_other_circumstances_and_not_with_other_settings(o
     value = another(began.flat()[option])
     continued = TrainingOptions.from_flat({**began.flat(), option: value})
     by_content = {"data_dir", "audio_features", "video_features", "max_missing_features", "text_encoder", "init_from",
-                  "emotion_from", "train_with", "train_with_weights", "train_with_other_languages"}  # fmt: skip
+                  "emotion_from", "folds", "fold", "train_with", "train_with_weights",
+                  "train_with_other_languages"}  # fmt: skip
     if option in circumstances() | by_content:
         assert not folder.claim(continued, BEGAN)
     else:

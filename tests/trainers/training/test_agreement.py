@@ -31,7 +31,7 @@ def test_paths_may_be_others_on_each_machine_and_all_else_may_not(kind: type[Tra
     places = {"data_dir", "output_dir", "cache_dir", "quiet", "audio_features", "video_features", "text_features",
               "event_features", "text_encoder", "language_model", "init_from", "emotion_from", "causes_from", "frames",
               "faces_table", "face_features", "gguf_file", "meld_root", "ecf_root", "ecf_map",
-              "train_with"}  # fmt: skip
+              "train_with", "folds", "fold"}  # fmt: skip
     given = kind.from_flat({"output_dir": "runs/x", "data_dir": "here", "seed": 1})
     for name, value in given.flat().items():
         same = facts_of_options(given)

@@ -488,6 +488,10 @@ class Filled(BatchOrder):
         super().__init__(seed, Processes())
         self.size = size
 
+    @property
+    def epoch_size(self) -> int:
+        return self.size
+
     def __len__(self) -> int:
         return self.size
 
