@@ -152,7 +152,8 @@ def read_variants(path: Path) -> list[Variant]:
     """Reads named variants.
 
     Args:
-        path: YAML: by name an object of options, empty for none. An option that is null has its default.
+        path: YAML: by name an object of options, empty for none. An option that is null has its default; one that takes
+            several values, such as ``train_with``, has one text or a list of them.
 
     Returns:
         The variants, in the order of the file.
@@ -173,10 +174,11 @@ def read_variants(path: Path) -> list[Variant]:
     for name, options in content.items():
         options = {} if options is None else options
         fits = isinstance(options, dict) and all(isinstance(key, str) for key in options)
-        if not isinstance(name, str) or not fits or any(isinstance(v, dict | list) for v in options.values()):
+        if not isinstance(name, str) or not fits or not all(map(_is_value, options.items())):
             raise InvalidDataError(
                 f"{path}: the variant {shown(name)} must be an object of options with one value each, such as "
-                f"'narrow: {{hidden_size: 128}}'; found {shown(options)}."
+                f"'narrow: {{hidden_size: 128}}', or a list of texts where the option takes several; found "
+                f"{shown(options)}."
             )
         variant = Variant(name, options)
         try:
@@ -185,6 +187,14 @@ def read_variants(path: Path) -> list[Variant]:
             raise UsageError(f"{path}: {error}") from None
         found.append(variant)
     return found
+
+
+def _is_value(named: tuple[str, Any]) -> bool:
+    """Whether an option's value in a file has a form that it may have: no object, a list of texts only of several."""
+    name, value = named
+    if isinstance(value, list):
+        return isinstance(TrainingOptions().flat().get(name), tuple) and all(isinstance(one, str) for one in value)
+    return not isinstance(value, dict)
 
 
 def fold_cells(

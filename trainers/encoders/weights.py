@@ -7,6 +7,8 @@ from pathlib import Path
 from torch import nn
 
 from iemomecp_dataset.errors import UsageError, nearest_path
+from iemomecp_dataset.files import read_json
+from iemomecp_dataset.trainers.ensemble import SCORER as ENSEMBLE
 
 __all__ = ["depths", "freeze_lowest", "load_initial_weights"]
 
@@ -23,13 +25,14 @@ def load_initial_weights(model: nn.Module, folder: str | Path) -> None:
         folder: A run folder, or a folder that ``save_pretrained`` wrote.
 
     Raises:
-        UsageError: There are no weights, or they are of another shape.
+        UsageError: There are no weights, they are those of an ensemble's members, or they are of another shape.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     found = [path for path in (Path(folder) / "model", Path(folder)) if (path / "model.safetensors").is_file()]
     if not found:
+        _refuse_ensemble(Path(folder))
         raise UsageError(
             f"--init_from: {folder} holds no weights (looked for model/model.safetensors and model.safetensors)."
             f"{nearest_path(folder)} Give the folder of a finished run."
@@ -56,6 +59,18 @@ def load_initial_weights(model: nn.Module, folder: str | Path) -> None:
                 + ". Give both runs the same modalities, classes and model options."
             )
     model.load_state_dict(weights, strict=False)
+
+
+def _refuse_ensemble(folder: Path) -> None:
+    """Says of the folder of an ensemble what it is: the weights are those of its members."""
+    for model in (folder / "model", folder):
+        if (model / "config.json").is_file():
+            config = read_json(model / "config.json")
+            if isinstance(config, dict) and config.get("model_type") == ENSEMBLE.model_type:
+                raise UsageError(
+                    f"--init_from: {folder} is an ensemble, the mean of several runs, which has no weights of its own. "
+                    f"Give the folder of one of its runs, such as {model / 'member_1'}."
+                )
 
 
 def freeze_lowest(encoder: nn.Module, count: int) -> None:

@@ -42,6 +42,18 @@ def test_named_variants_begin_with_the_baseline_of_their_file(tmp_path: Path) ->
     assert (cell.cell.options.model.hidden_size, cell.cell.options.model.dropout) == (128, 0.2)
 
 
+def test_a_variant_names_several_further_corpora(tmp_path: Path) -> None:
+    path = tmp_path / "variants.yaml"
+    path.write_text("one: {train_with: reccon=r}\ntwo: {train_with: [reccon=r, 'source_binary:train=i']}\n")
+    _, (_, one, two) = variants_of({**DATA, "modalities": ("t",)}, (), read_variants(path))
+    cells = fold_cells({"data_dir": "data", "config_name": "ecf", "modalities": "t"}, [one, two], (1,), path, 2)
+    found = [cell.cell.options.data.train_with for cell in cells[:2]]
+    assert found == [("reccon=r",), ("reccon=r", "source_binary:train=i")]
+    flags = cells[1].cell.flags(Path("runs"))
+    place = flags.index("--train_with")
+    assert flags[place : place + 3] == ["--train_with", "reccon=r", "source_binary:train=i"]
+
+
 def test_cells_are_runs_of_one_fold_each() -> None:
     baseline, variants = variants_of(DATA, ["text_encoder=/opt/mpnet/model"])
     cells = fold_cells(baseline, variants, (7, 3), Path("runs/folds.json"), 2)
@@ -96,7 +108,15 @@ def test_files_that_hold_no_variants_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "variants.yaml"
     with pytest.raises(MissingDataError, match="is not there"):
         read_variants(path)
-    for text in ("[1, 2]", "narrow: 128", "narrow: {hidden_size: [1, 2]}", "3: {hidden_size: 1}", ""):
+    for text in (
+        "[1, 2]",
+        "narrow: 128",
+        "narrow: {hidden_size: [1, 2]}",
+        "narrow: {hidden_size: ['1']}",
+        "more: {train_with: [{reccon: r}]}",
+        "3: {hidden_size: 1}",
+        "",
+    ):
         path.write_text(text)
         with pytest.raises(InvalidDataError, match=r"narrow: \{hidden_size: 128\}"):
             read_variants(path)

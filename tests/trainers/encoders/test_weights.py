@@ -13,6 +13,7 @@ from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.trainers.dialogue.modeling import DialogueScorer, DialogueScorerConfig
 from iemomecp_dataset.trainers.encoders.text import load_text_encoder
 from iemomecp_dataset.trainers.encoders.weights import depths, freeze_lowest, load_initial_weights
+from iemomecp_dataset.trainers.ensemble.modeling import EnsembleConfig, EnsembleScorer
 
 
 def scorer(seed: int, encoder: Path | None = None, **shape: object) -> DialogueScorer:
@@ -52,6 +53,18 @@ def test_a_trained_runs_encoder_too(tiny_encoder: Path, tmp_path: Path) -> None:
     model = scorer(2, tiny_encoder)
     load_initial_weights(model, tmp_path)
     assert all(torch.equal(model.state_dict()[name], tensor) for name, tensor in before.state_dict().items())
+
+
+@pytest.mark.parametrize("inside", ["", "model"])
+def test_an_ensemble_is_called_one_and_a_member_of_it_can_be_taken(inside: str, tmp_path: Path) -> None:
+    members = [scorer(1), scorer(2)]
+    config = EnsembleConfig(class_names=["pair", "non_pair"], weights=[0.5, 0.5])
+    EnsembleScorer(config, members).save_pretrained(tmp_path / inside)
+    model = scorer(3)
+    with pytest.raises(UsageError, match=r"is an ensemble, the mean of several runs.* such as .*member_1\.$"):
+        load_initial_weights(model, tmp_path)
+    load_initial_weights(model, tmp_path / inside / "member_1")
+    assert all(torch.equal(model.state_dict()[name], tensor) for name, tensor in members[0].state_dict().items())
 
 
 @pytest.mark.parametrize(

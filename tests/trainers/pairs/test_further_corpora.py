@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from accelerate import Accelerator
 from two_dialogues import two_dialogue_corpus
 
 from iemomecp_dataset.benchmark.matrix.cell_data import inputs_of, load_data
@@ -19,10 +20,14 @@ from iemomecp_dataset.benchmark.runs.identity import system_of
 from iemomecp_dataset.benchmark.runs.results import RunResults, read_results
 from iemomecp_dataset.corpus import Corpus, load_corpus
 from iemomecp_dataset.errors import MissingDataError, RunFolderError, UsageError
+from iemomecp_dataset.folds import make_folds, write_folds
 from iemomecp_dataset.trainers import load_scorer, predict
-from iemomecp_dataset.trainers.dialogue.task import drawn_in_epoch
+from iemomecp_dataset.trainers.dialogue.modeling import DialogueScorer
+from iemomecp_dataset.trainers.dialogue.task import drawn_in_epoch, prepare_dialogue
+from iemomecp_dataset.trainers.encoders.context import TextInContext
 from iemomecp_dataset.trainers.options import DataOptions, TrainingOptions
 from iemomecp_dataset.trainers.pairs.further_corpora import asked_corpora, further_remarks, with_further_corpora
+from iemomecp_dataset.trainers.pairs.run_kind import PairRun
 from iemomecp_dataset.trainers.run import run
 from iemomecp_dataset.trainers.run_folder import RunFolder
 from iemomecp_dataset.trainers.run_inputs import origin_data, run_inputs
@@ -296,6 +301,30 @@ def test_a_vector_for_each_corpus_and_new_dialogues_take_that_of_the_run(trained
         model.corpus[0].fill_(5.0)
     assert not np.allclose(found, np.concatenate(predict(model, rows)))
     assert "new dialogues are scored as those of ecf" in (folder / "model" / "README.md").read_text()
+
+
+def test_texts_of_further_corpora_are_read_in_context_too(trained: Any, ecf: Path, reccon: Path) -> None:
+    asked = trained.settings(ecf.parent / "unused", train_with=(f"reccon={reccon}",), text_context=1)
+    corpus = with_further_corpora(load_corpus("ecf", ecf), asked.data)
+    task = prepare_dialogue(asked, corpus, Accelerator(cpu=True), DialogueScorer)
+    found = [one.encoded_texts for one in task.examples["train"]]
+    one, two, three = (utterance["text"] for utterance in corpus.further[0].rows[0]["utterances"])
+    assert list(found[4]) == [TextInContext((one,), 0), *(TextInContext(of, 1) for of in ((one, two), (two, three)))]
+    assert all(isinstance(text, TextInContext) for texts in found for text in texts)
+    assert task.truncated["reccon"] == {"truncated_utterances": 0, "shortened_contexts": 0}
+
+
+def test_a_run_on_a_fold_leaves_out_what_that_fold_has(trained: Any, ecf: Path, reccon: Path, tmp_path: Path) -> None:
+    folds = make_folds(load_corpus("ecf", ecf), 2)
+    write_folds(tmp_path / "folds.json", folds)
+    for fold in (1, 2):
+        asked = trained.settings(
+            tmp_path / "run", folds=str(tmp_path / "folds.json"), fold=fold, train_with=(f"reccon={reccon}",)
+        )
+        (one,) = PairRun().corpus(asked, None).further
+        # Dialogue 3 is in the train split of ECF, and is scored where it is in the fold.
+        assert ("d3" in one.excluded.get("test", ())) == (folds.fold_of["3"] == fold)
+        assert ("d3" in [row["dialogue_id"] for row in one.rows]) == (folds.fold_of["3"] != fold)
 
 
 def test_a_matrix_knows_what_its_cells_are_trained_with(trained: Any, reccon: Path, ecf: Path) -> None:
