@@ -94,7 +94,7 @@ def make_ensemble(request: EnsembleRequest) -> RunResults:
 
     Raises:
         UsageError: The runs do not belong together, as ``read_members`` says, weights do not fit, or there is nothing
-            to choose a threshold on.
+            to choose a threshold on, as for out-of-fold predictions.
         RunFolderError: The folder holds something else; or a run is damaged.
         IemomecpError: A run cannot be read, or the folder cannot be written.
     """
@@ -195,6 +195,11 @@ def _decision(
     if request.threshold is not None:
         return Decision(request.threshold, "fixed")
     rule = members[0].results.threshold
+    if rule.get("chosen_on") == "folds":
+        raise UsageError(
+            f"{members[0].folder} is a cross-validation, in which each fold is decided by a threshold of its own; the "
+            "mean has none. Average the runs of one fold, in the folder cells beside out-of-fold, or give --threshold."
+        )
     if rule.get("value") is None or rule.get("chosen_on") == "fixed":
         return Decision(rule.get("value"), rule.get("chosen_on"))
     stored = _on_validation(members[0], "the threshold is chosen on")

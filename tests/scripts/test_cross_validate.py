@@ -17,6 +17,7 @@ from here_backend import HereBackend
 from iemomecp_dataset.benchmark.board import leaderboard
 from iemomecp_dataset.benchmark.comparison import compare
 from iemomecp_dataset.benchmark.cross_validation.joining import FoldRun, join_folds
+from iemomecp_dataset.benchmark.ensembles.making import EnsembleRequest, make_ensemble
 from iemomecp_dataset.benchmark.runs.index import index_runs
 from iemomecp_dataset.benchmark.runs.results import read_results
 from iemomecp_dataset.commands import call
@@ -87,6 +88,18 @@ def test_every_pair_is_predicted_by_the_run_that_was_not_trained_on_it(runs: Pat
         ranked = pair_scores(joined.probabilities, joined.labels, corpus.class_names)
         assert record.metrics["train"]["pair_f1"] == scores["pair_f1"]
         assert record.metrics["train"]["pair_auprc"] == pytest.approx(ranked["pair_auprc"], abs=1e-12)
+
+
+def test_the_mean_of_out_of_fold_predictions_has_no_threshold_unless_it_is_given(runs: Path, tmp_path: Path) -> None:
+    members = [runs / "out-of-fold" / f"{variant}-s42" for variant in ("baseline", "learning_rate=0.05")]
+    with pytest.raises(UsageError, match=r"each fold is decided by a threshold of its own.*or give --threshold"):
+        make_ensemble(EnsembleRequest(members, tmp_path / "mean"))
+    assert not (tmp_path / "mean").exists()
+    record = make_ensemble(EnsembleRequest(members, tmp_path / "mean", threshold=0.3))
+    stored = read_predictions(tmp_path / "mean" / "predictions_train.parquet")
+    assert (stored.threshold, record.threshold) == (0.3, {"value": 0.3, "chosen_on": "fixed"})
+    of_fold = [runs / "cells" / f"{variant}-s42-fold1" for variant in ("baseline", "learning_rate=0.05")]
+    assert make_ensemble(EnsembleRequest(of_fold, tmp_path / "one")).threshold["chosen_on"] == "validation"
 
 
 def test_the_table_is_that_of_the_runs(runs: Path) -> None:
