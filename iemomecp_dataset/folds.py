@@ -74,7 +74,7 @@ class Folds:
 
         Example:
             >>> Folds("ecf", "ecf", "train", 5, SALT, {}, "", "", ()).all_folds[:17]
-            'out-of-5-folds.7c'
+            'out-of-5-folds.d6'
         """
         return f"out-of-{self.n}-folds.{self.digest}"
 
