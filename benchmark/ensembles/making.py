@@ -270,6 +270,8 @@ def _record(
         counts=_shared_counts(results),
         settings=_settings(request, members, weights),
         features=_if_same([one.features for one in results]),
+        # Whatever a member was trained on; where they took other shares of a corpus, remarks name them.
+        trained_with={key: facts for one in reversed(results) for key, facts in one.trained_with.items()},
         initialized_from=_if_same([one.initialized_from for one in results]),
         effective_batch_size=first.effective_batch_size if len({r.effective_batch_size for r in results}) == 1 else 0,
         precision=_together(one.precision for one in results),
@@ -309,7 +311,12 @@ def _settings(request: EnsembleRequest, members: Sequence[Member], weights: NDAr
 
 def _remarks(request: EnsembleRequest, members: Sequence[Member]) -> list[str]:
     """What readers of the scores must know, those of the members included."""
-    found = _joined(member.results.extra.get("remarks") or () for member in members)
+    each = [(member.results.run_name, member.results.extra.get("remarks") or ()) for member in members]
+    # What holds for some members alone is said with their names.
+    found = _joined(
+        [text if all(text in others for _, others in each) else f"{name}: {text}" for text in of_member]
+        for name, of_member in each
+    )
     common = _common_names(members) if request.average == "probabilities" else members[0].results.metrics
     left_out = sorted({name for one in members for name in one.predictions} - set(common))
     if left_out:

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from iemomecp_dataset.benchmark.comparison import compare
 from iemomecp_dataset.benchmark.ensembles.making import EnsembleRequest, make_ensemble
 from iemomecp_dataset.benchmark.ensembles.mixing import fitted_weights
 from iemomecp_dataset.benchmark.runs.index import index_runs
-from iemomecp_dataset.benchmark.runs.results import read_results
+from iemomecp_dataset.benchmark.runs.results import read_results, write_results
 from iemomecp_dataset.commands import call
 from iemomecp_dataset.errors import InvalidDataError, RunFolderError, UsageError
 from iemomecp_dataset.files import file_digest, read_json
@@ -64,6 +65,28 @@ def test_the_mean_is_scored_with_a_threshold_of_its_own(runs, tmp_path):
     assert (stated["seeds"], stated["weights"]) == ([1, 2, 3], pytest.approx([1 / 3] * 3))
     assert [one["run_name"] for one in stated["members"]] == ["base_1", "base_2", "base_3"]
     assert stated["members"][0]["scores"]["test"]["pair_f1"] == first.metrics["test"]["pair_f1"]
+
+
+def test_what_some_members_were_trained_with_is_stated_with_their_names(write_run, tmp_path):
+    facts = {"weight": 1.0, "dialogues": 9, "data_fingerprint": "1", "text_fingerprint": "2"}
+    for seed in SEEDS:
+        mixed = {"trained_with": {"reccon": facts}} if seed == 3 else {}
+        extra = {"remarks": ["Of all.", *(["Trained with reccon."] if mixed else [])]}
+        write_run(tmp_path / f"base_{seed}", seed=seed, extra=extra, **mixed)
+    record = make_ensemble(EnsembleRequest(members(tmp_path), tmp_path / "mean"))
+    assert record.trained_with == {"reccon": facts}
+    assert record.extra["remarks"][:2] == ["Of all.", "base_3: Trained with reccon."]
+
+
+def test_runs_with_a_threshold_for_each_fold_have_none_together(write_run, tmp_path):
+    for seed in (1, 2):
+        write_run(tmp_path / f"base_{seed}", seed=seed, splits=("test",), threshold={"value": None, "chosen_on": None})
+    argmax = [read_results(tmp_path / f"base_{seed}") for seed in (1, 2)]
+    assert make_ensemble(EnsembleRequest(members(tmp_path, (1, 2)), tmp_path / "argmax")).threshold["value"] is None
+    for seed, record in zip((1, 2), argmax, strict=True):
+        write_results(tmp_path / f"base_{seed}", replace(record, threshold={"value": None, "chosen_on": "folds"}))
+    with pytest.raises(UsageError, match="each fold is decided by a threshold of its own"):
+        make_ensemble(EnsembleRequest(members(tmp_path, (1, 2)), tmp_path / "mean"))
 
 
 def test_weights_follow_their_runs_in_whatever_order_they_are_named(runs, tmp_path):
