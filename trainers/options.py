@@ -15,7 +15,6 @@ from iemomecp_dataset.errors import UsageError, did_you_mean, see_page
 from iemomecp_dataset.options import DialogueConfig, EmotionInventory, ForwardPairs, ThresholdRule
 from iemomecp_dataset.schema import ModalitySet
 from iemomecp_dataset.trainers.compositions import OBJECTIVES
-from iemomecp_dataset.trainers.pairs.further_corpora import asked_corpora
 from iemomecp_dataset.trainers.scorers import find_scorer, scorer_names, scorers
 
 __all__ = [
@@ -807,6 +806,9 @@ class TrainingOptions(RunSettings):
 
     def _check_further_corpora(self) -> None:
         """Refuses further corpora that cannot be read, and options that cannot go with them or need them."""
+        # Imported here, so that --help is quick.
+        from iemomecp_dataset.trainers.pairs.further_corpora import asked_corpora
+
         asked = asked_corpora(self.data.train_with, self.data.train_with_weights)
         if not asked:
             given = "train_with_other_languages" * self.data.train_with_other_languages
