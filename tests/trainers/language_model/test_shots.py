@@ -1,0 +1,42 @@
+"""Shots come from train alone, by similarity or at random, and their ids are recorded."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from two_dialogues import two_dialogue_corpus
+
+from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.trainers.language_model.asking import dialogues_of
+from iemomecp_dataset.trainers.language_model.shots import choose_shots
+
+CORPUS = two_dialogue_corpus(2)
+TRAIN, TEST = dialogues_of(CORPUS, "train"), dialogues_of(CORPUS, "test")
+
+
+def said(dialogue, *texts):
+    return replace(dialogue, texts=texts, dialogue_id=texts[0])
+
+
+def test_the_most_similar_dialogue_is_nearest_to_the_question():
+    train = [said(TRAIN[0], "we lost a match"), said(TRAIN[0], "the train was late"), said(TRAIN[0], "nice weather")]
+    asked = said(TEST[0], "why was the train late today")
+    shots = choose_shots(train, [asked], 2).of(asked)
+    assert shots[-1].dialogue_id == "the train was late"
+
+
+def test_random_shots_depend_on_the_seed_alone_and_are_recorded_once():
+    train = [replace(TRAIN[0], dialogue_id=str(number)) for number in range(20)]
+    one, again, other = (choose_shots(train, TEST, 3, choice="random", seed=seed) for seed in (1, 1, 2))
+    assert one.as_record() == again.as_record() != other.as_record()
+    assert len(one.as_record()["ids"]) == 3
+    assert one.of(TEST[0]) == one.of(TEST[1])
+
+
+def test_shots_from_test_are_refused_and_so_are_too_many():
+    with pytest.raises(UsageError, match="Shots come from train alone, not from test"):
+        choose_shots(TEST, TEST, 1)
+    with pytest.raises(UsageError, match="3 shots need as many dialogues of train, which has 2"):
+        choose_shots(TRAIN, TEST, 3)
+    assert choose_shots(TEST, TEST, 0).of(TEST[0]) == ()

@@ -1,0 +1,140 @@
+"""What a backend gives back, and what every backend can do."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
+
+from iemomecp_dataset.trainers.language_model.asking import Request
+
+__all__ = ["Answer", "Backend", "Failure", "LabelProbabilities", "OnAnswer", "label_probabilities"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A raw answer, as it is kept. Nothing of it is read here: readers may change, answers do not.
+
+    Attributes:
+        text: What the model wrote.
+        finish_reason: Why it ended, in the words of OpenAI's interface: ``stop``, ``length``, ``content_filter``; or
+            ``refusal``.
+        first_tokens: Log-probabilities of tokens at the first position, by token; None where there are none.
+        prompt_tokens: Tokens of the request.
+        cached_tokens: Those of them that the server had computed before.
+        completion_tokens: Tokens of the answer.
+        latency: Seconds until it was there, waiting included.
+        structure: How the form of the answer was enforced: ``grammar``, ``json_schema``, ``json_object`` or ``none``.
+        served: Model, and revision, as the server names them; empty where it does not.
+        retries: Attempts before this one that the client repeated by itself.
+        left_out: Shots that were left out as the request was longer than the model reads.
+    """
+
+    text: str
+    finish_reason: str = "stop"
+    first_tokens: Mapping[str, float] | None = None
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+    latency: float = 0.0
+    structure: str = "none"
+    served: str = ""
+    retries: int = 0
+    left_out: int = 0
+
+    def to_json(self) -> str:
+        """Writes it for the cache."""
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Answer:
+        """Reads what :meth:`to_json` wrote."""
+        return cls(**json.loads(text))
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why there is no answer; nothing of it is kept, so that the request is sent again next time."""
+
+    kind: str
+    message: str
+
+
+OnAnswer = Callable[[int, Answer | Failure], None]
+"""Receives the position of a request, and its answer."""
+
+
+class Backend(Protocol):
+    """Answers requests."""
+
+    @property
+    def identity(self) -> Mapping[str, str]:
+        """Name of the backend, model and revision: what makes another answer likely."""
+
+    @property
+    def sampling(self) -> Mapping[str, Any]:
+        """How tokens are chosen."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What a reader of the run must know, such as options that the server refused."""
+
+    def answer(self, requests: Sequence[Request], on_answer: OnAnswer) -> None:
+        """Answers requests, in any order; each answer is handed over as soon as it is there.
+
+        Raises:
+            EndpointError: No request can be answered.
+        """
+
+
+@dataclass(frozen=True)
+class LabelProbabilities:
+    """Probabilities of the labels of one answer.
+
+    Attributes:
+        probabilities: By label, in their order; they sum to 1.
+        outside: Mass at the first position that is on no label.
+        censored: Labels that are not among the listed tokens, and have the smallest listed log-probability.
+    """
+
+    probabilities: tuple[float, ...]
+    outside: float
+    censored: int = field(default=0)
+
+
+def label_probabilities(first_tokens: Mapping[str, float], labels: Sequence[str]) -> LabelProbabilities | None:
+    """The softmax over the log-probabilities of the labels at the first position of an answer.
+
+    Args:
+        first_tokens: Log-probabilities by token; the most probable tokens, or the labels alone.
+        labels: The labels.
+
+    Returns:
+        Their probabilities; None where no label is among the tokens.
+
+    Example:
+        >>> found = label_probabilities({"A": -0.5, "The": -1.0, " B": -3.0}, ["A", "B"])
+        >>> [round(p, 4) for p in found.probabilities], round(found.outside, 4), found.censored
+        ([0.9241, 0.0759], 0.3935, 1)
+        >>> label_probabilities({" A": -0.1, " B": -2.4}, ["A", "B"]).censored
+        0
+    """
+    listed = dict(first_tokens)
+    if not any(label in listed for label in labels):
+        # Some tokenizers begin an answer with a blank; then all labels are read so.
+        listed = {}
+        for token, value in first_tokens.items():
+            bare = token.strip(" \u2581\u0120")
+            listed[bare] = max(value, listed.get(bare, -math.inf))
+    known = [listed[label] for label in labels if label in listed]
+    if not known:
+        return None
+    smallest = min(first_tokens.values())
+    values = [listed.get(label, smallest) for label in labels]
+    largest = max(values)
+    weights = [math.exp(value - largest) for value in values]
+    total = sum(weights)
+    outside = min(max(1.0 - sum(math.exp(value) for value in known), 0.0), 1.0)
+    return LabelProbabilities(tuple(weight / total for weight in weights), outside, len(labels) - len(known))

@@ -1,0 +1,410 @@
+"""What is sent: one request per dialogue, utterance or candidate pair, the dialogue first and the question last."""
+
+from __future__ import annotations
+
+import json
+import string
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from iemomecp_dataset.corpus import Corpus
+from iemomecp_dataset.schema import EXPLANATION_STATUSES, NEUTRAL_EMOTIONS, ROLE_LABELS
+from iemomecp_dataset.trainers.language_model.answers import Reads
+from iemomecp_dataset.trainers.language_model.prompts import Ask, Prompt, Task, letters_of
+from iemomecp_dataset.trainers.language_model.schemas import (
+    MOST_CAUSES,
+    Schema,
+    dialogue_schema,
+    emotions_schema,
+    explanation_schema,
+    target_schema,
+)
+
+__all__ = ["Asking", "Dialogue", "Request", "base_rates", "dialogues_of", "task_of", "window_losses"]
+
+_COMPLETE = EXPLANATION_STATUSES.index("complete")
+_MOST_TOKENS = {"dialogue": 512, "target": 64, "pair": 1}
+_EXPLANATION_TOKENS = 96
+
+
+@dataclass(frozen=True)
+class Dialogue:
+    """A row as it is asked about. Its gold is read for shots alone, that is, of train.
+
+    Attributes:
+        split: Its split.
+        dialogue_id: The row's ``dialogue_id``.
+        speakers: By turn, from 1, who speaks.
+        texts: Likewise what is said.
+        candidates: The pairs ``(target, cause)`` that can be predicted, in the order of the pair table.
+        emotions: Gold: by turn the name of its emotion; None where it is not known.
+        labels: Gold: by candidate its class id.
+        explanations: Gold: by target its complete explanation.
+    """
+
+    split: str
+    dialogue_id: str
+    speakers: tuple[str, ...]
+    texts: tuple[str, ...]
+    candidates: tuple[tuple[int, int], ...]
+    emotions: tuple[str | None, ...]
+    labels: Mapping[tuple[int, int], int]
+    explanations: Mapping[int, str]
+
+    @property
+    def n_turns(self) -> int:
+        """Number of turns."""
+        return len(self.texts)
+
+    @property
+    def lines(self) -> str:
+        """The dialogue as it is shown: a numbered line per turn."""
+        return "\n".join(
+            f"{turn}. {speaker}: {text}"
+            for turn, (speaker, text) in enumerate(zip(self.speakers, self.texts, strict=True), start=1)
+        )
+
+    @property
+    def shown(self) -> str:
+        """How the user's message begins; the same object for every question about the dialogue."""
+        return f"Conversation:\n{self.lines}\n\n"
+
+
+@dataclass(frozen=True)
+class Request:
+    """One question, and what its answer must look like.
+
+    Attributes:
+        split: Split of the dialogue.
+        dialogue_id: Its id.
+        target: The turn that is asked about; None for the dialogue.
+        cause: The candidate cause that is asked about; None without.
+        system: The system message.
+        examples: Questions and answers that precede.
+        shown: The dialogue.
+        ask: The question.
+        schema: Schema of the answer; None where a letter is the answer.
+        labels: The letters of the answer; empty where a schema is.
+        most_tokens: Most tokens of the answer.
+        seed: Seed that is sent.
+        attempt: 0, or 1 where an unusable answer is asked for again.
+    """
+
+    split: str
+    dialogue_id: str
+    target: int | None
+    cause: int | None
+    system: str
+    examples: tuple[tuple[str, str], ...]
+    shown: str
+    ask: str
+    schema: Schema | None
+    labels: tuple[str, ...]
+    most_tokens: int
+    seed: int
+    attempt: int = 0
+
+    @property
+    def messages(self) -> list[dict[str, str]]:
+        """The chat."""
+        found = [{"role": "system", "content": self.system}]
+        for question, answer in self.examples:
+            found += [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+        return [*found, {"role": "user", "content": f"{self.shown}{self.ask}"}]
+
+    @property
+    def name(self) -> str:
+        """Where it belongs, for a message or a transcript."""
+        turns = "".join(f", {what} {turn}" for what, turn in (("target", self.target), ("cause", self.cause)) if turn)
+        return f"{self.split}, dialogue {self.dialogue_id}{turns}"
+
+
+@dataclass(frozen=True)
+class Asking:
+    """Makes the requests of a task.
+
+    Attributes:
+        task: The task.
+        ask: What one request asks about.
+        prompt: The templates.
+        emotions: The corpus's emotions.
+        system: The system message, filled in.
+        window: Of pairs: farthest distance in turns that is asked about; None: any.
+        most_tokens: Most tokens of an answer; None: as many as the ask needs.
+        seed: Seed that is sent.
+    """
+
+    task: Task
+    ask: Ask
+    prompt: Prompt
+    emotions: tuple[str, ...]
+    system: str
+    window: int | None = None
+    most_tokens: int | None = None
+    seed: int = 0
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The letters of the classes, in the order of their ids; empty unless pairs are asked about."""
+        return tuple(string.ascii_uppercase[: len(self.prompt.letters)]) if self.ask == "pair" else ()
+
+    @property
+    def targets_emotions(self) -> tuple[str, ...]:
+        """The emotions that a target can have."""
+        return tuple(name for name in self.emotions if name not in NEUTRAL_EMOTIONS)
+
+    def requests(self, dialogue: Dialogue, shots: Sequence[Dialogue] = ()) -> Iterator[Request]:
+        """Makes the requests about a dialogue.
+
+        Args:
+            dialogue: The dialogue.
+            shots: Dialogues of train that precede with their gold answers, the one nearest to the question last.
+        """
+        examples = tuple(example for shot in shots for example in self.examples(shot))
+        shown = dialogue.shown
+        for target, cause in self._places(dialogue):
+            yield Request(
+                split=dialogue.split,
+                dialogue_id=dialogue.dialogue_id,
+                target=target,
+                cause=cause,
+                system=self.system,
+                examples=examples,
+                shown=shown,
+                ask=self._question(dialogue, target, cause),
+                schema=self._schema(dialogue.n_turns),
+                labels=self.labels,
+                most_tokens=self._most_tokens(dialogue.n_turns),
+                seed=self.seed,
+            )
+
+    def examples(self, shot: Dialogue) -> list[tuple[str, str]]:
+        """Questions about a dialogue of train with their gold answers.
+
+        A shot shows its whole dialogue. Where turns or pairs are asked about, it has one question on a target with a
+        cause, and one on what has none, if there are such, so that neither answer is always right.
+
+        Args:
+            shot: The dialogue, with its gold.
+        """
+        places = list(self._places(shot))
+        if self.ask != "dialogue":
+            positive = [place for place in places if self._is_positive(shot, *place)]
+            negative = [place for place in places if not self._is_positive(shot, *place)]
+            # The middle one: neither the first turn, which has no past, nor the last.
+            places = [found[len(found) // 2] for found in (positive, negative) if found]
+            if self.task == "explanations":
+                places = places[:1]
+        return [(f"{shot.shown}{self._question(shot, *place)}", self._gold(shot, *place)) for place in places]
+
+    def reads(self, dialogue: Dialogue, target: int | None) -> Reads:
+        """What answers about a dialogue are read against.
+
+        Args:
+            dialogue: The dialogue.
+            target: The turn that was asked about, if one was.
+        """
+        return Reads(dialogue.n_turns, frozenset(dialogue.candidates), self.emotions, target)
+
+    def _places(self, dialogue: Dialogue) -> Iterable[tuple[int | None, int | None]]:
+        if self.ask == "dialogue":
+            return [(None, None)]
+        if self.task == "explanations":
+            return [(target, None) for target in sorted(dialogue.explanations)]
+        if self.ask == "target":
+            return [(turn, None) for turn in range(1, dialogue.n_turns + 1)]
+        return [pair for pair in dialogue.candidates if self.window is None or abs(pair[0] - pair[1]) <= self.window]
+
+    def _question(self, dialogue: Dialogue, target: int | None, cause: int | None) -> str:
+        if target is None:
+            return self.prompt.question("dialogue", n_turns=dialogue.n_turns)
+        values: dict[str, Any] = {
+            "turn": target,
+            "speaker": dialogue.speakers[target - 1],
+            "text": dialogue.texts[target - 1],
+        }
+        if self.task == "explanations":
+            values["emotion"] = dialogue.emotions[target - 1]
+        if cause is None:
+            return self.prompt.question("target", **values)
+        values |= {"cause_turn": cause, "cause_text": dialogue.texts[cause - 1]}
+        return self.prompt.question("pair", **values, letters=letters_of(self.prompt.letters))
+
+    def _schema(self, n_turns: int) -> Schema | None:
+        if self.ask == "pair":
+            return None
+        if self.task == "explanations":
+            return explanation_schema()
+        if self.task == "emotions":
+            return emotions_schema(n_turns, self.emotions) if self.ask == "dialogue" else _one_emotion(self.emotions)
+        roles = self.task == "roles"
+        if self.ask == "dialogue":
+            return dialogue_schema(n_turns, self.targets_emotions, roles)
+        return target_schema(n_turns, self.emotions, roles)
+
+    def _most_tokens(self, n_turns: int) -> int:
+        if self.ask == "pair":
+            return 1
+        if self.most_tokens is not None:
+            return self.most_tokens
+        if self.task == "explanations":
+            return _EXPLANATION_TOKENS
+        if self.task == "emotions" and self.ask == "dialogue":
+            return 32 + 8 * n_turns
+        return _MOST_TOKENS[self.ask]
+
+    def _is_positive(self, shot: Dialogue, target: int | None, cause: int | None) -> bool:
+        if target is None or self.task == "explanations":
+            return True
+        if self.task == "emotions":
+            return shot.emotions[target - 1] not in NEUTRAL_EMOTIONS
+        if cause is not None:
+            return shot.labels.get((target, cause)) == 0
+        return any(label == 0 and pair[0] == target for pair, label in shot.labels.items())
+
+    def _gold(self, shot: Dialogue, target: int | None, cause: int | None) -> str:
+        if target is not None and cause is not None:
+            return self.labels[shot.labels[target, cause]]
+        answer: dict[str, Any]
+        if self.task == "explanations":
+            answer = {"explanation": shot.explanations[target or 0]}
+        elif self.task == "emotions":
+            names = [name or self.emotions[0] for name in shot.emotions]
+            answer = {"emotions": names} if target is None else {"emotion": names[target - 1]}
+        elif target is not None:
+            answer = {"emotion": shot.emotions[target - 1] or self.emotions[0], **self._gold_lists(shot, target)}
+        else:
+            lists = {turn: self._gold_lists(shot, turn) for turn in range(1, shot.n_turns + 1)}
+            answer = {
+                "records": [
+                    {
+                        "target": turn,
+                        "emotion": _target_emotion(shot.emotions[turn - 1], self.targets_emotions),
+                        **found,
+                    }
+                    for turn, found in lists.items()
+                    if any(found.values())
+                ]
+            }
+        return json.dumps(answer, ensure_ascii=False)
+
+    def _gold_lists(self, shot: Dialogue, target: int) -> dict[str, list[int]]:
+        names = ("causes", "context") if self.task == "roles" else ("causes",)
+        return {
+            name: [c for (t, c), label in shot.labels.items() if t == target and label == role][-MOST_CAUSES:]
+            for role, name in enumerate(names)
+        }
+
+
+def dialogues_of(corpus: Corpus, split: str) -> list[Dialogue]:
+    """The rows of a split as they are asked about.
+
+    Args:
+        corpus: The data.
+        split: A split that it has.
+    """
+    names = corpus.emotion_names
+    found = []
+    for row in corpus.rows[split]:
+        utterances = sorted(row["utterances"], key=lambda utterance: int(utterance["turn"]))
+        labels = {(pair["target_turn"], pair["cause_turn"]): pair["label"] for pair in row["pairs"]}
+        ids = [utterance.get("emotion") for utterance in utterances]
+        found.append(
+            Dialogue(
+                split=split,
+                dialogue_id=row["dialogue_id"],
+                speakers=tuple(_line(utterance.get("speaker")) or "Speaker" for utterance in utterances),
+                texts=tuple(_line(utterance.get("text")) for utterance in utterances),
+                candidates=tuple(labels),
+                emotions=tuple(None if one is None or not names else names[one] for one in ids),
+                labels=labels,
+                explanations={
+                    part["target_turn"]: _line(part["text"])
+                    for part in row.get("explanations") or ()
+                    if part["status"] == _COMPLETE
+                },
+            )
+        )
+    return found
+
+
+def base_rates(train: Sequence[Dialogue], task: Task) -> str:
+    """Says how frequent what is asked for is in train; models answer too much.
+
+    Args:
+        train: The dialogues of train, with their gold.
+        task: The task.
+
+    Returns:
+        Sentences; empty for explanations, and without train.
+    """
+    turns = [name for dialogue in train for name in dialogue.emotions if name is not None]
+    if task == "explanations" or not train:
+        return ""
+    if task == "emotions":
+        shares = ", ".join(f"{name} {_percent(n, len(turns))}" for name, n in Counter(turns).most_common())
+        return f"Of the turns of similar conversations: {shares}." if turns else ""
+    emotional = sum(name not in NEUTRAL_EMOTIONS for name in turns)
+    sentences = [f"{_percent(emotional, len(turns))} of the turns have an emotion"] if turns else []
+    classes = ("cause", "context turn") if task == "roles" else ("cause",)
+    for role, word in enumerate(classes):
+        gold = [pair for dialogue in train for pair, label in dialogue.labels.items() if label == role]
+        targets = {
+            (id(dialogue), t) for dialogue in train for (t, _), label in dialogue.labels.items() if label == role
+        }
+        if not gold:
+            continue
+        distances = Counter(min(max(target - cause, -1), 2) for target, cause in gold)
+        sentences.append(f"a target with a {word} has {len(gold) / len(targets):.1f} of them on average")
+        sentences.append(
+            f"of all {word}s {_percent(distances[0], len(gold))} are the target itself, "
+            f"{_percent(distances[1], len(gold))} the turn before it, {_percent(distances[2], len(gold))} earlier and "
+            f"{_percent(distances[-1], len(gold))} later turns"
+        )
+    return f"In similar conversations {'; '.join(sentences)}." if sentences else ""
+
+
+def window_losses(dialogues: Sequence[Dialogue], window: int | None) -> dict[str, int]:
+    """Counts what a window leaves out.
+
+    Args:
+        dialogues: The dialogues of a split.
+        window: As in :class:`Asking`.
+
+    Returns:
+        ``candidates_not_asked`` and ``gold_pairs_not_asked``.
+    """
+    pairs = [
+        label
+        for dialogue in dialogues
+        for (target, cause), label in dialogue.labels.items()
+        if window is not None and abs(target - cause) > window
+    ]
+    return {"candidates_not_asked": len(pairs), "gold_pairs_not_asked": sum(label == 0 for label in pairs)}
+
+
+def task_of(corpus: Corpus) -> Task:
+    """The task of a configuration by what it has: roles or pairs, else explanations, else emotions."""
+    if any(len(table) or table.missed_positives for table in corpus.tables.values()):
+        return "roles" if corpus.class_names == ROLE_LABELS else "pairs"
+    return "explanations" if corpus.has_explanations else "emotions"
+
+
+def _one_emotion(emotions: tuple[str, ...]) -> Schema:
+    one = target_schema(1, emotions)
+    return {**one, "properties": {"emotion": one["properties"]["emotion"]}, "required": ["emotion"]}
+
+
+def _target_emotion(name: str | None, emotions: Sequence[str]) -> str | None:
+    """The emotion of a target; the corpus may call a target neutral, which the answer cannot."""
+    return name if name in emotions else emotions[0] if emotions else name
+
+
+def _line(text: Any) -> str:
+    return " ".join(str(text or "").split())
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{round(100 * part / whole)} %" if whole else "0 %"

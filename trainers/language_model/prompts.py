@@ -1,0 +1,166 @@
+"""Prompts as data: files of templates, each with a hash that tells one version from another."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import string
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from iemomecp_dataset.errors import InvalidDataError, UsageError
+from iemomecp_dataset.files import read_text
+from iemomecp_dataset.files.yaml_files import read_yaml
+
+__all__ = ["ASKS", "Ask", "Prompt", "Task", "letters_of", "read_prompt", "require_ask"]
+
+Ask = Literal["dialogue", "target", "pair"]
+ASKS: tuple[Ask, ...] = ("dialogue", "target", "pair")
+"""What one request asks about: a dialogue, one of its utterances, or one candidate pair."""
+
+Task = Literal["pairs", "roles", "emotions", "explanations"]
+
+_FOLDER = "iemomecp_dataset.benchmark.prompts"
+_SYSTEM = frozenset({"emotions", "base_rates"})
+_OF_ASK: Mapping[str, frozenset[str]] = {
+    "dialogue": frozenset({"n_turns"}),
+    "target": frozenset({"turn", "speaker", "text", "emotion"}),
+    "pair": frozenset({"turn", "speaker", "text", "cause_turn", "cause_text", "letters"}),
+}
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """The templates of one task.
+
+    Attributes:
+        source: The file.
+        system: Template of the system message.
+        questions: By ask the template of the question, which follows the dialogue.
+        letters: By class of a pair the words that its letter stands for, in the order of the letters.
+        text: The file's content.
+    """
+
+    source: str
+    system: str
+    questions: Mapping[str, str]
+    letters: Mapping[str, str] = field(default_factory=dict)
+    text: str = ""
+
+    @property
+    def version(self) -> str:
+        """16 hexadecimal characters of a hash of the templates; comments in the file do not change it."""
+        content = json.dumps([self.system, dict(self.questions), list(self.letters.items())], sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+    def system_message(self, emotions: Sequence[str], base_rates: str) -> str:
+        """Fills the template of the system message; lines that become empty are left out.
+
+        Args:
+            emotions: The emotions to name.
+            base_rates: Sentences about train; may be empty.
+        """
+        filled = self.system.format_map({"emotions": ", ".join(emotions), "base_rates": base_rates})
+        return "\n".join(line for line in filled.splitlines() if line.strip())
+
+    def question(self, ask: Ask, **values: Any) -> str:
+        """Fills the template of a question.
+
+        Args:
+            ask: What is asked about.
+            **values: What its names stand for.
+        """
+        return self.questions[ask].format_map(values)
+
+
+def letters_of(letters: Mapping[str, str]) -> str:
+    """Says which letter stands for which class, in the fixed order.
+
+    Args:
+        letters: By class the words for it.
+
+    Example:
+        >>> letters_of({"pair": "yes", "non_pair": "no"})
+        'A: yes; B: no.'
+    """
+    return "; ".join(f"{letter}: {words}" for letter, words in zip(string.ascii_uppercase, letters.values())) + "."  # noqa: B905
+
+
+def read_prompt(task: Task, path: Path | None = None) -> Prompt:
+    """Reads the prompt of a task.
+
+    Args:
+        task: The task.
+        path: A file to read in place of the package's own.
+
+    Raises:
+        MissingDataError: There is no such file.
+        InvalidDataError: It is no YAML, lacks a template, or a template has a name that is not filled in.
+
+    Example:
+        >>> sorted(read_prompt("emotions").questions)
+        ['dialogue', 'target']
+    """
+    if path is None:
+        with resources.as_file(resources.files(_FOLDER) / f"{task}.yaml") as file:
+            return _prompt(file, f"{task}.yaml", task)
+    return _prompt(path, str(path), task)
+
+
+def _prompt(path: Path, source: str, task: Task) -> Prompt:
+    content = read_yaml(path)
+    if not isinstance(content, dict):
+        raise InvalidDataError(f"{source}: a prompt file holds templates by name, such as system and dialogue.")
+    unknown = set(content) - {"system", "letters", *ASKS}
+    if unknown:
+        raise InvalidDataError(
+            f"{source}: there is no template {min(map(str, unknown))!r}; known are system, {', '.join(ASKS)} and "
+            "letters."
+        )
+    questions = {ask: content[ask] for ask in ASKS if ask in content}
+    if not questions or "system" not in content:
+        raise InvalidDataError(f"{source}: a prompt file needs a template system, and one of {', '.join(ASKS)}.")
+    for name, template in {"system": content["system"], **questions}.items():
+        _check_names(source, name, template, _SYSTEM if name == "system" else _OF_ASK[name])
+    letters = content.get("letters", {})
+    if not isinstance(letters, dict) or not all(isinstance(words, str) for words in letters.values()):
+        raise InvalidDataError(f"{source}: letters holds by class the words for it.")
+    if "pair" in questions:
+        from iemomecp_dataset.schema import PAIR_LABELS, ROLE_LABELS
+
+        classes = ROLE_LABELS if task == "roles" else PAIR_LABELS
+        if tuple(letters) != classes:
+            raise InvalidDataError(
+                f"{source}: letters are for {', '.join(map(str, letters)) or 'no class'}; expected "
+                f"{', '.join(classes)}, in this order."
+            )
+    return Prompt(source, content["system"], questions, letters, read_text(path))
+
+
+def _check_names(source: str, name: str, template: Any, known: frozenset[str]) -> None:
+    if not isinstance(template, str):
+        raise InvalidDataError(f"{source}: the template {name} must be a text.")
+    try:
+        found = {part for _, part, _, _ in string.Formatter().parse(template) if part is not None}
+    except ValueError as error:
+        raise InvalidDataError(f"{source}: the template {name}: {error}. Write {{{{ and }}}} for braces.") from None
+    for one in sorted(found - known):
+        raise InvalidDataError(
+            f"{source}: the template {name} has {{{one}}}, which is not filled in; known are "
+            f"{', '.join(f'{{{each}}}' for each in sorted(known))}. Write {{{{ and }}}} for braces."
+        )
+
+
+def require_ask(prompt: Prompt, ask: Ask, task: Task) -> None:
+    """Refuses an ask that the prompt has no template for.
+
+    Raises:
+        UsageError: There is none.
+    """
+    if ask not in prompt.questions:
+        raise UsageError(
+            f"There is no question --ask {ask} for {task} in {prompt.source}; it has {', '.join(prompt.questions)}."
+        )

@@ -1,0 +1,163 @@
+"""Sends what is not in the cache, and counts: requests, hits, tokens, seconds and what failed."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.trainers.language_model.answering import Answer, Backend, Failure
+from iemomecp_dataset.trainers.language_model.asking import Request
+from iemomecp_dataset.trainers.language_model.cache import AnswerCache, request_key
+
+__all__ = ["Prices", "Sender", "Usage"]
+
+
+@dataclass(frozen=True)
+class Prices:
+    """Prices in any currency per million tokens; None where they are not given."""
+
+    tokens_in: float | None = None
+    tokens_out: float | None = None
+
+    def cost(self, usage: Usage) -> float | None:
+        """What tokens cost; None where a price is not given.
+
+        Example:
+            >>> Prices(2.0, 8.0).cost(Usage(prompt_tokens=500_000, completion_tokens=1000))
+            1.008
+        """
+        if self.tokens_in is None or self.tokens_out is None:
+            return None
+        return (usage.prompt_tokens * self.tokens_in + usage.completion_tokens * self.tokens_out) / 1e6
+
+
+@dataclass
+class Usage:
+    """Counts over the answers of a run, whether they were sent for now or before."""
+
+    answers: int = 0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+    retries: int = 0
+    shots_left_out: int = 0
+    latencies: list[float] = field(default_factory=list)
+    structures: Counter[str] = field(default_factory=Counter)
+    served: set[str] = field(default_factory=set)
+
+    def add(self, answer: Answer) -> None:
+        """Counts an answer."""
+        self.answers += 1
+        self.prompt_tokens += answer.prompt_tokens
+        self.cached_tokens += answer.cached_tokens
+        self.completion_tokens += answer.completion_tokens
+        self.retries += answer.retries
+        self.shots_left_out += answer.left_out
+        self.latencies.append(answer.latency)
+        self.structures[answer.structure] += 1
+        if answer.served:
+            self.served.add(answer.served)
+
+
+@dataclass
+class Sender:
+    """Gets answers from the cache, and the others from the backend.
+
+    Attributes:
+        backend: Where requests are answered.
+        cache: Where answers are kept.
+        prompt_version: Hash of the templates.
+        max_requests: Most requests that are sent in all; None: any number.
+        offline: Whether nothing may be sent.
+        prices: For the cost that progress shows.
+        progress: Whether to show progress.
+        sent: Requests that were answered by the backend.
+        hits: Answers that were in the cache.
+        seconds: Time spent on sending.
+        failures: Requests without an answer, by kind.
+        messages: By kind the first message.
+    """
+
+    backend: Backend
+    cache: AnswerCache
+    prompt_version: str
+    max_requests: int | None = None
+    offline: bool = False
+    prices: Prices = field(default_factory=Prices)
+    progress: bool = False
+    sent: int = 0
+    hits: int = 0
+    seconds: float = 0.0
+    failures: Counter[str] = field(default_factory=Counter)
+    messages: dict[str, str] = field(default_factory=dict)
+
+    def key(self, request: Request) -> str:
+        """The key of a request."""
+        return request_key(request, self.backend.identity, self.backend.sampling, self.prompt_version)
+
+    def answers(self, requests: Sequence[Request]) -> list[Answer | None]:
+        """Gets answers.
+
+        Args:
+            requests: The requests; equal ones are sent once.
+
+        Returns:
+            In their order the answers; None where there is none: it failed, which is counted in ``failures``, or the
+            most requests were sent.
+
+        Raises:
+            UsageError: Some are not in the cache, and nothing may be sent.
+            EndpointError: Nothing is answered.
+        """
+        keys = [self.key(request) for request in requests]
+        found = self.cache.found(keys)
+        self.hits += sum(key in found for key in keys)
+        missing = {key: place for place, key in reversed(list(enumerate(keys))) if key not in found}
+        places = sorted(missing.values())
+        if places and self.offline:
+            raise UsageError(
+                f"{len(places)} of {len(requests)} requests are not in the cache {self.cache.path}, and --offline "
+                "sends nothing. Leave --offline out, or give the --cache_dir that has them."
+            )
+        if self.max_requests is not None:
+            places = places[: max(self.max_requests - self.sent, 0)]
+        if places:
+            found |= self._sent(requests, keys, places)
+        return [found.get(key) for key in keys]
+
+    def _sent(self, requests: Sequence[Request], keys: Sequence[str], places: Sequence[int]) -> dict[str, Answer]:
+        from tqdm.auto import tqdm
+
+        answers: dict[str, Answer] = {}
+        usage = Usage()
+        begun = time.monotonic()
+        bar = tqdm(total=len(places), desc="Asking", unit="request", disable=not self.progress)
+
+        def on_answer(number: int, answer: Answer | Failure) -> None:
+            key = keys[places[number]]
+            if isinstance(answer, Failure):
+                self.failures[answer.kind] += 1
+                self.messages.setdefault(answer.kind, answer.message)
+            else:
+                self.cache.keep(key, answer)
+                answers[key] = answer
+                self.sent += 1
+                usage.add(answer)
+                cost = self.prices.cost(usage)
+                shown = {"from cache": self.hits, "tokens": usage.prompt_tokens + usage.completion_tokens}
+                bar.set_postfix({**shown, **({} if cost is None else {"cost": f"{cost:.2f}"})}, refresh=False)
+            bar.update()
+
+        try:
+            self.backend.answer([requests[place] for place in places], on_answer)
+        finally:
+            bar.close()
+            self.seconds += time.monotonic() - begun
+        return answers
+
+    def again(self, requests: Sequence[Request]) -> list[Answer | None]:
+        """Asks again for what could not be used, with the next seed."""
+        return self.answers([replace(request, seed=request.seed + 1, attempt=1) for request in requests])
