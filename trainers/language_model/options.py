@@ -26,6 +26,9 @@ class LanguageModelOptions:
     data_dir: Path = option(
         REQUIRED, "Folder of the corpus, as for load_dataset.", group="data", setting="data_fingerprint"
     )
+    model: str = option(
+        REQUIRED, "Name of the model there; of transformers and vllm a folder or a name on the Hub.", group="model"
+    )
     output_dir: Path = option(REQUIRED, "Run folder.", group="data", setting=False, written=True)
     config_name: DialogueConfig = option(
         "3class",
@@ -53,7 +56,8 @@ class LanguageModelOptions:
     meld_root: Path | None = option(None, "ecem: MELD's CSV files, where they are elsewhere.", group="data")
     text_may_go_to: str | None = option(
         None,
-        "Host that IEMOCAP's texts may be sent to, where your agreement allows it; otherwise they stay on this machine.",
+        "Host that IEMOCAP's texts may be sent to, where your agreement allows it; otherwise they stay "
+        "on this machine.",
         group="data",
         setting=False,
         metavar="HOST",
@@ -65,7 +69,9 @@ class LanguageModelOptions:
         "probabilities.",
         group="questions",
     )
-    shots: int = option(0, "Dialogues of train that precede with their gold answers.", minimum=0, limit=64, group="questions")
+    shots: int = option(
+        0, "Dialogues of train that precede with their gold answers.", minimum=0, limit=64, group="questions"
+    )
     shot_choice: ShotChoice = option(
         "similarity", "Which: those most similar to the dialogue, or random ones by --seed.", group="questions"
     )
@@ -85,15 +91,22 @@ class LanguageModelOptions:
     )
     base_rates: bool = option(True, "Tell the model how frequent emotions and causes are in train.", group="questions")
     ask_again: bool = option(True, "Ask once more, with another seed, where an answer is unusable.", group="questions")
-    seed: int = option(0, "Seed of random shots, and sent with requests.", minimum=0, maximum=2**31 - 2, group="questions")
+    seed: int = option(
+        0, "Seed of random shots, and sent with requests.", minimum=0, maximum=2**31 - 2, group="questions"
+    )
 
     backend: BackendName = option("transformers", "Where requests are answered.", group="model")
-    model: str = option(REQUIRED, "Name of the model there; of transformers and vllm a folder or a name on the Hub.", group="model")
     revision: str | None = option(None, "transformers, vllm: commit, branch or tag on the Hub.", group="model")
-    gguf_file: str | None = option(None, "transformers: file of the folder that holds the model in GGUF.", group="model")
-    dtype: Literal["float32", "bfloat16", "float16"] = option("float32", "transformers: type of the weights.", group="model")
+    gguf_file: str | None = option(
+        None, "transformers: file of the folder that holds the model in GGUF.", group="model"
+    )
+    dtype: Literal["float32", "bfloat16", "float16"] = option(
+        "float32", "transformers: type of the weights.", group="model"
+    )
     device: str = option("auto", "transformers: cpu, cuda, mps; auto: the best there is.", group="model", setting=False)
-    batch_size: int = option(8, "transformers: requests that are answered together.", minimum=1, group="model", setting=False)
+    batch_size: int = option(
+        8, "transformers: requests that are answered together.", minimum=1, group="model", setting=False
+    )
     structured: bool = option(True, "transformers, vllm: enforce the form of answers by a grammar.", group="model")
     max_new_tokens: int | None = option(
         None, "Most tokens of an answer (default: 512 for a dialogue, 64 for a target).", minimum=1, group="model"

@@ -1,0 +1,312 @@
+"""One run of a language model, from the corpus to the run folder; what was answered once is never asked again."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from iemomecp_dataset.benchmark.runs.results import RunResults, read_results
+from iemomecp_dataset.cache_folder import check_cache
+from iemomecp_dataset.corpus import Corpus, load_corpus, whole_corpus
+from iemomecp_dataset.errors import EndpointError, RunFolderError, UsageError
+from iemomecp_dataset.fingerprints import data_fingerprint, text_fingerprint
+from iemomecp_dataset.pair_table import pair_table
+from iemomecp_dataset.progress import bars_hidden
+from iemomecp_dataset.trainers.language_model.answering import Backend
+from iemomecp_dataset.trainers.language_model.answers import UNUSABLE, Ladder
+from iemomecp_dataset.trainers.language_model.asking import (
+    Asking,
+    Dialogue,
+    base_rates,
+    dialogues_of,
+    task_of,
+    window_losses,
+)
+from iemomecp_dataset.trainers.language_model.cache import AnswerCache
+from iemomecp_dataset.trainers.language_model.licence import check_host, host_of, is_licensed
+from iemomecp_dataset.trainers.language_model.options import LanguageModelOptions
+from iemomecp_dataset.trainers.language_model.predictions import read
+from iemomecp_dataset.trainers.language_model.prompts import Prompt, Task, read_prompt, require_ask
+from iemomecp_dataset.trainers.language_model.recording import AnsweredSplit, settings_of, write_run
+from iemomecp_dataset.trainers.language_model.sending import Prices, Sender, Usage
+from iemomecp_dataset.trainers.language_model.shots import Shots, choose_shots
+from iemomecp_dataset.trainers.run_folder import RunFolder
+
+__all__ = ["run"]
+
+_logger = logging.getLogger(__name__)
+
+_CACHE = "language_model_answers"
+
+
+def run(options: LanguageModelOptions) -> RunResults | None:
+    """Asks, reads, scores and writes.
+
+    Args:
+        options: The options.
+
+    Returns:
+        The record; None where ``max_requests`` has ended this start, and the same command continues.
+
+    Raises:
+        UsageError: Options that cannot work, or licensed text would go to a foreign host.
+        EndpointError: Nothing answers, or some requests stay without an answer and ``give_up`` is not given.
+        RunFolderError: The folder holds another run.
+        IemomecpError: The data cannot be read.
+    """
+    options.check()
+    begun = time.monotonic()
+    corpus = _corpus(options)
+    task = task_of(corpus)
+    prompt = read_prompt(task, options.prompt)
+    require_ask(prompt, options.ask, task)
+    host = _checked_host(options, corpus)
+    cache_dir = _cache_folder(options, corpus)
+    backend = _backend(options)
+    folder = RunFolder(options.output_dir)
+    settings = settings_of(options, backend.identity, prompt.version)
+    if folder.finished:
+        return _finished(options, settings, corpus)
+    if not folder.unused:
+        raise RunFolderError(f"{options.output_dir} is not empty, and holds no finished run. Choose another folder.")
+    with folder.held(), AnswerCache(cache_dir) as cache:
+        asking, shots, dialogues = _asking(options, corpus, task, prompt)
+        sender = Sender(
+            backend,
+            cache,
+            prompt.version,
+            max_requests=options.max_requests,
+            offline=options.offline,
+            prices=Prices(options.price_in, options.price_out),
+            progress=sys.stderr.isatty() and not bars_hidden(),
+        )
+        usage = Usage()
+        answered = {
+            split: _answered(asking, shots, of_split, sender, usage, ask_again=options.ask_again)
+            for split, of_split in dialogues.items()
+        }
+        lacking = sum(answer is None for found in answered.values() for answer in found.answers)
+        if lacking and not _may_finish(options, sender, lacking):
+            return None
+        return write_run(
+            options.output_dir,
+            corpus,
+            asking,
+            options,
+            answered,
+            sender=sender,
+            usage=usage,
+            shots=shots,
+            host=host,
+            device=_device(options),
+            wall_seconds=time.monotonic() - begun,
+        )
+
+
+def _corpus(options: LanguageModelOptions) -> Corpus:
+    corpus = load_corpus(
+        options.config_name,
+        options.data_dir,
+        candidates=options.candidates,
+        forward_pairs=options.forward_pairs,
+        for_training=False,
+        meld_root=options.meld_root,
+    )
+    if task_of(corpus) == "emotions":
+        corpus = whole_corpus(corpus)
+    for split in options.splits:
+        if split not in corpus.rows:
+            raise UsageError(
+                f"{options.data_dir} has no split {split!r} of {options.config_name}. Choose another --split."
+            )
+    return corpus if options.limit is None else _limited(corpus, options)
+
+
+def _limited(corpus: Corpus, options: LanguageModelOptions) -> Corpus:
+    """The first dialogues of the splits that are predicted; its fingerprints differ, so that no table mixes them."""
+    short = {split: corpus.rows[split][: options.limit] for split in options.splits}
+    rows = {**corpus.rows, **short}
+    return replace(
+        corpus,
+        rows=rows,
+        tables={split: pair_table(found, corpus.emotion_names or None) for split, found in rows.items()},
+        fingerprints={
+            split: f"first-{options.limit}-{data_fingerprint(found)}" if split in short else corpus.fingerprints[split]
+            for split, found in rows.items()
+        },
+        text_fingerprints={
+            split: text_fingerprint(found) if split in short else corpus.text_fingerprints[split]
+            for split, found in rows.items()
+        },
+    )
+
+
+def _asking(
+    options: LanguageModelOptions, corpus: Corpus, task: Task, prompt: Prompt
+) -> tuple[Asking, Shots, dict[str, list[Dialogue]]]:
+    train = dialogues_of(corpus, "train") if "train" in corpus.rows else []
+    if not train and (options.shots or options.base_rates):
+        if options.shots:
+            raise UsageError(f"--shots come from train, which {options.data_dir} does not have.")
+        _logger.warning("warning: there is no train split, so no base rates are told.")
+    dialogues = {split: dialogues_of(corpus, split) for split in options.splits}
+    shots = choose_shots(
+        train,
+        [dialogue for of_split in dialogues.values() for dialogue in of_split],
+        options.shots,
+        choice=options.shot_choice,
+        seed=options.seed,
+        encoder=options.shot_encoder,
+    )
+    asking = Asking(
+        task,
+        options.ask,
+        prompt,
+        corpus.emotion_names,
+        prompt.system_message(corpus.emotion_names, base_rates(train, task) if options.base_rates else ""),
+        window=options.window,
+        most_tokens=options.max_new_tokens,
+        seed=options.seed,
+    )
+    return asking, shots, dialogues
+
+
+def _answered(
+    asking: Asking, shots: Shots, dialogues: list[Dialogue], sender: Sender, usage: Usage, *, ask_again: bool
+) -> AnsweredSplit:
+    by_id = {dialogue.dialogue_id: dialogue for dialogue in dialogues}
+    requests = [request for dialogue in dialogues for request in asking.requests(dialogue, shots.of(dialogue))]
+    answers = sender.answers(requests)
+    readings = [
+        read(asking, by_id[request.dialogue_id], request, answer)
+        for request, answer in zip(requests, answers, strict=True)
+    ]
+    ladder, again = Ladder(), Ladder()
+    for reading in readings:
+        ladder.add(reading)
+    for answer in answers:
+        if answer is not None:
+            usage.add(answer)
+    unusable = [
+        place
+        for place, (reading, answer) in enumerate(zip(readings, answers, strict=True))
+        # The letters of the same request have the same probabilities again.
+        if reading.step == UNUSABLE and answer is not None and answer.first_tokens is None
+    ]
+    if ask_again and unusable:
+        second = sender.again([requests[place] for place in unusable])
+        for place, answer in zip(unusable, second, strict=True):
+            if answer is None:
+                continue
+            usage.add(answer)
+            reading = read(asking, by_id[requests[place].dialogue_id], requests[place], answer)
+            again.add(reading)
+            if reading.step != UNUSABLE:
+                answers[place], readings[place] = answer, reading
+    return AnsweredSplit(requests, answers, readings, ladder, again, window_losses(dialogues, asking.window))
+
+
+def _may_finish(options: LanguageModelOptions, sender: Sender, lacking: int) -> bool:
+    failed = sender.failures.total()
+    if not failed:
+        print(
+            f"{lacking} requests are left (--max_requests {options.max_requests}). Start the same command to continue."
+        )
+        return False
+    if options.give_up:
+        return True
+    kinds = ", ".join(f"{kind} {count}" for kind, count in sender.failures.most_common())
+    first = next(iter(sender.messages.values()))
+    raise EndpointError(
+        f"{lacking} requests have no answer ({kinds}; the first: {first}). Start the same command to ask for "
+        "them again; --give_up finishes without them, and counts them."
+    )
+
+
+def _finished(options: LanguageModelOptions, settings: dict[str, object], corpus: Corpus) -> RunResults:
+    record = read_results(options.output_dir)
+    same = (
+        {name: str(value) for name, value in record.settings.items()}
+        == {name: str(value) for name, value in settings.items()}
+        and record.seed == options.seed
+        and all(record.data_fingerprint.get(split) == corpus.fingerprints[split] for split in options.splits)
+        and set(record.metrics) == set(options.splits)
+    )
+    if not same:
+        raise RunFolderError(
+            f"{options.output_dir} holds a finished run with other options or data. Choose another --output_dir."
+        )
+    return record
+
+
+def _checked_host(options: LanguageModelOptions, corpus: Corpus) -> str:
+    """Where the text goes; checked before anything is sent."""
+    if options.backend != "openai":
+        return ""
+    from iemomecp_dataset.trainers.language_model.backends.openai import DEFAULT_BASE_URL
+
+    host = host_of(options.base_url or os.environ.get("OPENAI_BASE_URL") or DEFAULT_BASE_URL)
+    check_host(options.config_name, corpus.synthetic, host, options.text_may_go_to)
+    return host
+
+
+def _cache_folder(options: LanguageModelOptions, corpus: Corpus) -> Path:
+    if options.cache_dir is not None:
+        cache, run_folder = options.cache_dir.absolute(), options.output_dir.absolute()
+        if is_licensed(options.config_name, corpus.synthetic) and (
+            cache == run_folder or run_folder in cache.parents or cache.parent == run_folder.parent
+        ):
+            raise UsageError(
+                f"--cache_dir {options.cache_dir} lies with the runs, but would hold IEMOCAP's texts. Keep it with the "
+                "data, which is the default."
+            )
+        return options.cache_dir
+    beside = options.data_dir / _CACHE
+    if not check_cache(beside):
+        return beside
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return home / "iemomecp" / _CACHE
+
+
+def _backend(options: LanguageModelOptions) -> Backend:
+    if options.backend == "openai":
+        from iemomecp_dataset.trainers.language_model.backends.openai import OpenAIEndpoint
+
+        return OpenAIEndpoint(
+            options.model,
+            base_url=options.base_url,
+            max_concurrency=options.max_concurrency,
+            max_retries=options.max_retries,
+            timeout=options.timeout,
+            decisions_only=options.decisions_only,
+        )
+    if options.backend == "vllm":
+        from iemomecp_dataset.trainers.language_model.backends.vllm import VllmModel
+
+        return VllmModel(options.model, revision=options.revision, structured=options.structured)
+    from iemomecp_dataset.features.encoders.devices import torch_device
+    from iemomecp_dataset.trainers.language_model.backends.transformers import LocalModel
+
+    return LocalModel(
+        options.model,
+        gguf_file=options.gguf_file,
+        revision=options.revision,
+        dtype=options.dtype,
+        device=torch_device(options.device),
+        batch_size=options.batch_size,
+        structured=options.structured,
+    )
+
+
+def _device(options: LanguageModelOptions) -> str:
+    if options.backend == "vllm":
+        return "cuda"
+    if options.backend == "openai":
+        return ""
+    from iemomecp_dataset.features.encoders.devices import torch_device
+
+    return torch_device(options.device).type
