@@ -19,7 +19,7 @@ __all__ = [
 MOST_RECORDS = 32
 """Most targets of one answer."""
 
-MOST_CAUSES = 4
+MOST_CAUSES = 8
 """Most causes, or contexts, of one target."""
 
 Schema = Mapping[str, Any]

@@ -22,7 +22,7 @@ def test_turns_are_listed_one_by_one():
         [{"target": 4, "emotion": "joy", "causes": [1]}],
         [{"target": True, "emotion": "joy", "causes": [1]}],
         [{"target": 1, "emotion": "neutral", "causes": [1]}],
-        [{"target": 1, "emotion": "joy", "causes": [1] * 5}],
+        [{"target": 1, "emotion": "joy", "causes": [1] * 9}],
         [{"target": 1, "emotion": "joy", "causes": ["1"]}],
         [{"target": 1, "emotion": "joy"}],
         [{"target": 1, "emotion": "joy", "causes": [1], "why": ""}],

@@ -7,8 +7,8 @@ import math
 
 import pytest
 import torch
-from tiny_language_model import word_tokenizer
 from tiny_chat_model import chat_tokenizer, saved_chat_model
+from tiny_language_model import word_tokenizer
 from two_dialogues import two_dialogue_corpus
 
 from iemomecp_dataset.errors import UsageError

@@ -1,0 +1,318 @@
+"""Whole runs against a local server: each script has its known score and its known counts; nothing is sent twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from asked_corpus import KnowsGold, write_asked_corpus
+from explained_dialogues import EMOTIONS, explained_dialogues
+from language_model_server import Reply, serving, turns_of
+from two_dialogues import two_dialogue_corpus
+
+from iemomecp_dataset.benchmark.runs.results import read_results
+from iemomecp_dataset.corpus import corpus_of, load_corpus
+from iemomecp_dataset.errors import EndpointError, RunFolderError, UsageError
+from iemomecp_dataset.trainers.language_model import run as running
+from iemomecp_dataset.trainers.language_model.answers import BY_SCHEMA, IN_WORDS, INSIDE_TEXT, NO_TURN, UNUSABLE
+from iemomecp_dataset.trainers.language_model.asking import dialogues_of
+from iemomecp_dataset.trainers.language_model.options import LanguageModelOptions
+
+pytest.importorskip("openai")
+
+SPLITS = ("validation", "test")
+
+
+@pytest.fixture(scope="module", name="data")
+def fixture_data(tmp_path_factory):
+    return write_asked_corpus(tmp_path_factory.mktemp("asked"))
+
+
+@pytest.fixture(scope="module", name="corpus")
+def fixture_corpus(data):
+    return load_corpus("ecf", data)
+
+
+@pytest.fixture(scope="module", name="model")
+def fixture_model(corpus):
+    return KnowsGold(dialogue for split in SPLITS for dialogue in dialogues_of(corpus, split))
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 0.001)
+    monkeypatch.setattr("openai._base_client.MAX_RETRY_DELAY", 0.01)
+
+
+@pytest.fixture(name="asked")
+def fixture_asked(data, corpus, tmp_path, monkeypatch):
+    """Runs a script; data that is loaded once is not loaded again."""
+    monkeypatch.setattr(running, "load_corpus", lambda *_, **__: corpus)
+
+    def ask(script, name="run", **options):
+        given = {"data_dir": data, "config_name": "ecf", "output_dir": tmp_path / name, "backend": "openai",
+                 "model": "scripted", "cache_dir": tmp_path / "answers", **options}  # fmt: skip
+        with serving(script) as server:
+            record = running.run(LanguageModelOptions(**{"base_url": server.url, **given}))
+        return record, server
+
+    return ask
+
+
+def reading(record, split="test"):
+    return record.extra["language_model"]["reading"][split]
+
+
+@pytest.mark.parametrize("ask", ["dialogue", "target"])
+def test_a_model_that_knows_the_gold_scores_one_in_every_definition(asked, model, corpus, ask):
+    record, server = asked(model.gold, ask=ask)
+    for split in SPLITS:
+        assert record.metrics[split]["pair_f1"] == 1
+        assert [record.extra["triples"][split][letter]["pair_f1"] for letter in "CD"] == [1, 1]
+        assert reading(record, split)["share_by_schema"] == 1
+    per = len if ask == "dialogue" else lambda rows: sum(len(row["utterances"]) for row in rows)
+    assert server.n_requests == sum(per(corpus.rows[split]) for split in SPLITS)
+    usage = record.extra["language_model"]["usage"]
+    assert (usage["answers"], usage["prompt_tokens"]) == (server.n_requests, 100 * server.n_requests)
+
+
+def test_nothing_predicts_nothing_and_self_and_previous_is_the_structural_row_of_gold_emotions(asked, model, corpus):
+    record, _ = asked(lambda body: '{"records": []}')
+    assert record.metrics["test"]["pair_f1"] == 0
+    record, _ = asked(model.self_and_previous, "second", model="other")
+    table = corpus.tables["test"]
+    predicted = table.emotional_targets & ((table.distances == 0) | (table.distances == 1))
+    correct = int((predicted & (table.labels == 0)).sum())
+    expected = 2 * correct / (int(predicted.sum()) + int((table.labels == 0).sum()))
+    assert record.metrics["test"]["pair_f1"] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("script", "step"), [("fenced", INSIDE_TEXT), ("prose", IN_WORDS)])
+def test_what_is_read_later_scores_the_same_and_is_counted(asked, model, script, step):
+    record, _ = asked(getattr(model, script))
+    assert record.metrics["test"]["pair_f1"] == 1
+    assert reading(record)["steps"][step] == reading(record)["answers"] == 5
+    assert reading(record)["share_by_schema"] == 0
+    assert "valid by schema 0.0 % on validation, 0.0 % on test" in record.extra["remarks"][0]
+
+
+def test_pairs_of_turns_that_do_not_exist_are_counted_and_told_as_wrong(asked, model):
+    record, _ = asked(model.wrong_turns)
+    assert record.metrics["test"]["pair_f1"] == 1
+    assert reading(record)["pairs_refused"] == {NO_TURN: 10}
+    wrong = record.extra["language_model"]["with_turns_that_do_not_exist_as_wrong_pairs"]["test"]
+    n_gold = record.counts["test"]["gold_pairs"]
+    assert wrong["pair_precision"] == pytest.approx(n_gold / (n_gold + 10))
+
+
+def test_answers_that_are_cut_off_are_counted_apart(asked, model):
+    record, _ = asked(model.cut_off)
+    assert reading(record)["endings"] == {"cut off": 5}
+    assert record.metrics["test"]["pair_recall"] == 1
+
+
+def test_refusals_are_asked_again_once_and_stay_in_the_denominator(asked, model):
+    def script(body):
+        first = model.dialogue(body).dialogue_id in ("201", "202")
+        return (
+            Reply(refusal="No.")
+            if first and (body["seed"] == 0 or "201" in model.dialogue(body).dialogue_id)
+            else model.gold(body)
+        )
+
+    record, server = asked(script)
+    assert server.n_requests == 10 + 2
+    assert reading(record)["steps"][UNUSABLE] == 2
+    assert reading(record)["endings"] == {"refused": 2}
+    assert reading(record)["asked_again"]["steps"] == {BY_SCHEMA: 1, INSIDE_TEXT: 0, IN_WORDS: 0, UNUSABLE: 1}
+    lost = sum(label == 0 for label in next(iter(model._of.values())).labels.values())
+    assert record.metrics["test"]["pair_precision"] == 1
+    assert record.metrics["test"]["pair_recall"] < 1 or lost == 0
+    _, again = asked(script, "again")
+    assert again.n_requests == 0
+
+
+def test_letters_give_probabilities_a_threshold_from_validation_and_what_is_outside(asked, model):
+    record, server = asked(model.letter, ask="pair")
+    assert record.metrics["test"]["pair_auprc"] == 1
+    assert record.metrics["test"]["pair_f1"] == 1
+    assert record.threshold == {"value": pytest.approx(0.6), "chosen_on": "validation"}
+    assert reading(record)["mass_outside_labels_mean"] == pytest.approx(0.1)
+    assert reading(record)["labels_censored"] == 0
+    assert server.bodies[0]["max_tokens"] == 1
+
+
+def test_a_window_asks_less_and_counts_the_gold_pairs_it_loses(asked, model, corpus):
+    record, server = asked(model.letter, ask="pair", window=0, split="test")
+    table = corpus.tables["test"]
+    lost = int(((table.labels == 0) & (table.distances != 0)).sum())
+    assert server.n_requests == sum(len(row["utterances"]) for row in corpus.rows["test"])
+    assert reading(record)["gold_pairs_not_asked"] == lost > 0
+    assert record.metrics["test"]["pair_recall"] == pytest.approx(1 - lost / int((table.labels == 0).sum()))
+
+
+def test_letters_without_probabilities_are_decisions_where_that_is_asked_for(asked, model):
+    def letter(body):
+        return model.letter(body).text
+
+    with pytest.raises(EndpointError, match="gives no log-probabilities"):
+        asked(letter, ask="pair")
+    record, _ = asked(letter, "second", ask="pair", decisions_only=True)
+    assert record.metrics["test"]["pair_f1"] == 1
+    assert record.threshold == {"value": None, "chosen_on": "system"}
+
+
+def test_a_second_start_sends_nothing_and_ends_in_the_same_bits(asked, model, tmp_path):
+    first, server = asked(model.gold, "one")
+    second, again = asked(model.gold, "two")
+    assert (server.n_requests, again.n_requests) == (10, 0)
+    assert second.extra["language_model"]["usage"]["cache_hits_of_this_start"] == 10
+    assert repr(second.metrics) == repr(first.metrics)
+    for split in SPLITS:
+        tables = [pd.read_parquet(tmp_path / name / f"predictions_{split}.parquet") for name in ("one", "two")]
+        pd.testing.assert_frame_equal(*tables)
+    _, third = asked(model.gold, "one", offline=True)  # a finished run is read
+    assert third.n_requests == 0
+    with pytest.raises(RunFolderError, match="finished run with other options"):
+        asked(model.gold, "one", shots=1)
+
+
+@pytest.mark.parametrize("changed", [{"seed": 1}, {"shots": 1}, {"base_rates": False}, {"model": "other"}])
+def test_another_seed_shot_prompt_or_model_misses_the_cache(asked, model, changed):
+    asked(model.gold, "one", split="test")
+    _, server = asked(model.gold, "two", split="test", **changed)
+    assert server.n_requests == 5
+
+
+def test_a_run_that_is_stopped_after_some_requests_continues(asked, model):
+    counts = []
+    for _ in range(4):
+        record, server = asked(model.gold, max_requests=4)
+        counts.append((record is None, server.n_requests))
+    assert counts == [(True, 4), (True, 4), (False, 2), (False, 0)]
+
+
+def test_offline_sends_nothing(asked, model):
+    with pytest.raises(UsageError, match="5 of 5 requests are not in the cache"):
+        asked(model.gold, offline=True)
+
+
+def test_requests_without_an_answer_leave_the_run_unfinished_unless_it_gives_up(asked, model, tmp_path):
+    def script(body):
+        return Reply(status=500, error="broken") if model.dialogue(body).dialogue_id == "202" else model.gold(body)
+
+    with pytest.raises(EndpointError, match=r"1 requests have no answer \(status 500 1"):
+        asked(script, max_retries=0)
+    assert not (tmp_path / "run" / "results.json").exists()
+    record, server = asked(script, max_retries=0, give_up=True)
+    assert server.n_requests == 1
+    assert reading(record)["steps"][UNUSABLE] == 1
+    assert record.extra["language_model"]["usage"]["without_an_answer"] == {"status 500": 1}
+
+
+def test_a_limit_marks_the_run_and_keeps_it_out_of_the_table_of_full_ones(asked, model, corpus):
+    record, server = asked(model.gold, limit=2, split="test")
+    assert server.n_requests == 2
+    assert "ONLY THE FIRST 2 DIALOGUES" in record.extra["remarks"][0]
+    assert record.data_fingerprint["test"] != corpus.fingerprints["test"]
+
+
+def test_shots_are_recorded_and_come_from_train(asked, model):
+    record, server = asked(model.gold, shots=2, shot_choice="random", seed=3, split="test")
+    shots = record.extra["language_model"]["shots"]
+    assert shots["chosen_by"] == "random, seed 3"
+    assert set(shots["ids"]) <= {str(number) for number in range(1, 6)}
+    assert len(server.bodies[0]["messages"]) == 6
+
+
+def test_the_run_is_a_row_and_the_same_decisions_as_a_file_score_the_same(asked, model, data, tmp_path):
+    from iemomecp_dataset.benchmark import leaderboard
+    from iemomecp_dataset.commands.evaluate import main as evaluate
+
+    record, _ = asked(model.self_and_previous, "runs/language", split="test", price_in=1.0, price_out=2.0)
+    assert record.extra["language_model"]["usage"]["cost"] == pytest.approx(5 * 120 / 1e6)
+    evaluate([str(tmp_path / "runs/language/predictions_test.parquet"), "--data-dir", str(data), "--as-run",
+              str(tmp_path / "runs/theirs"), "--resamples", "0", "--no-structural"])  # fmt: skip
+    assert read_results(tmp_path / "runs/theirs").metrics["test"]["pair_f1"] == record.metrics["test"]["pair_f1"]
+    (board,) = leaderboard(tmp_path / "runs")
+    assert any("scripted dialogue 0-shot" in row.name for row in board.rows)
+    assert any("may have seen this test set" in note for note in board.notes)
+
+
+@pytest.mark.slow
+def test_a_killed_run_sends_nothing_twice_but_what_was_in_flight(data, model, tmp_path):
+    def slowly(body):
+        time.sleep(0.3)
+        return model.gold(body)
+
+    with serving(slowly) as server:
+        command = [sys.executable, str(Path(running.__file__).parents[1] / "llm.py"), "--data_dir", str(data),
+                   "--config_name", "ecf", "--output_dir", str(tmp_path / "run"), "--backend", "openai", "--base_url",
+                   server.url, "--model", "scripted", "--cache_dir", str(tmp_path / "a"),
+                   "--max_concurrency=2"]  # fmt: skip
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while server.n_requests < 5 and process.poll() is None:
+            time.sleep(0.02)
+        os.kill(process.pid, signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+        subprocess.run(command, check=True, capture_output=True)
+        assert 10 <= server.n_requests <= 12
+    assert read_results(tmp_path / "run").metrics["test"]["pair_f1"] == 1
+
+
+def test_licensed_text_does_not_leave_and_its_cache_is_not_with_the_runs(asked, model, corpus, tmp_path, monkeypatch):
+    licensed = replace(corpus, config_name="3class", name="iemomecp")
+    monkeypatch.setattr(running, "load_corpus", lambda *_, **__: licensed)
+    with pytest.raises(UsageError, match="licence does not let them go to foreign"):
+        asked(model.gold, config_name="3class", base_url="http://foreign.example.org/v1")
+    with pytest.raises(UsageError, match="lies with the runs"):
+        asked(model.gold, config_name="3class", cache_dir=tmp_path / "run" / "answers")
+
+
+def test_roles_emotions_and_explanations_are_runs_too(asked, tmp_path, monkeypatch):
+    roles = two_dialogue_corpus(3)
+    # Causes of neutral targets cannot be answered.
+    rows = {split: [{**row, "utterances": [{**u, "emotion": 1} for u in row["utterances"]],
+                     "pairs": [{**pair, "source_pair": False} for pair in row["pairs"]]} for row in of_split]
+            for split, of_split in roles.rows.items()}  # fmt: skip
+    roles = corpus_of(rows, config_name="3class", emotion_names=("neutral", "joy", "anger"), synthetic=True)
+    knows = KnowsGold([one for split in SPLITS for one in dialogues_of(roles, split)], roles=True)
+    monkeypatch.setattr(running, "load_corpus", lambda *_, **__: roles)
+    record, _ = asked(knows.gold, "roles", config_name="3class")
+    assert record.metrics["test"]["macro_f1"] == pytest.approx(1, abs=0.1)  # a gold pair is no candidate
+    assert record.metrics["test"]["emo_context_f1"] == 1
+    assert "text" in json.loads((tmp_path / "roles" / "answers.jsonl").read_text().splitlines()[0])
+
+    plain = {split: [{**row, "pairs": [], "gold_outside_candidates": []} for row in of_split] for split, of_split in
+             two_dialogue_corpus(2).rows.items()}  # fmt: skip
+    emotions = corpus_of(plain, config_name="meld", emotion_names=("neutral", "joy", "anger"))
+    by_text = {one.texts: one for split in SPLITS for one in dialogues_of(emotions, split)}
+    monkeypatch.setattr(running, "load_corpus", lambda *_, **__: emotions)
+
+    def name_emotions(body):
+        return json.dumps({"emotions": by_text[tuple(text for _, text in turns_of(body))].emotions})
+
+    record, _ = asked(name_emotions, "emotions", config_name="meld")
+    assert (record.task, record.metrics["test"]["weighted_f1"]) == ("erc", 1)
+    record, _ = asked(lambda body: "I do not know.", "nothing", config_name="meld", model="none")
+    assert record.extra["language_model"]["utterances_without_an_emotion"] == {"validation": 7, "test": 8}
+
+    explained = corpus_of(explained_dialogues(), config_name="ecem", emotion_names=EMOTIONS)
+    monkeypatch.setattr(running, "load_corpus", lambda *_, **__: explained)
+    record, server = asked(
+        lambda body: '{"explanation": "Ann lost."}', "why", config_name="ecem", ask="target", shots=1
+    )
+    assert (record.task, reading(record)["steps"][BY_SCHEMA]) == ("explanation", 5)
+    assert json.loads(server.bodies[0]["messages"][2]["content"])["explanation"].startswith(
+        ("The reason is", "Ann feels")
+    )
+    with pytest.raises(UsageError, match="no question --ask dialogue for explanations"):
+        asked(lambda body: "", "other", config_name="ecem")
