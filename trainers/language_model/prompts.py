@@ -120,10 +120,11 @@ def _prompt(path: Path, source: str, task: Task) -> Prompt:
             f"{source}: there is no template {min(map(str, unknown))!r}; known are system, {', '.join(ASKS)} and "
             "letters."
         )
-    questions = {ask: content[ask] for ask in ASKS if ask in content}
+    questions: dict[str, Any] = {ask: content[ask] for ask in ASKS if ask in content}
     if not questions or "system" not in content:
         raise InvalidDataError(f"{source}: a prompt file needs a template system, and one of {', '.join(ASKS)}.")
-    for name, template in {"system": content["system"], **questions}.items():
+    templates: dict[str, Any] = {"system": content["system"], **questions}
+    for name, template in templates.items():
         _check_names(source, name, template, _SYSTEM if name == "system" else _OF_ASK[name])
     letters = content.get("letters", {})
     if not isinstance(letters, dict) or not all(isinstance(words, str) for words in letters.values()):

@@ -221,7 +221,7 @@ def _pairs(
         for split, one in predicted.items()
     }
     for split, one in predicted.items():
-        certain = one.values if ranked else np.eye(len(corpus.class_names))[one.values]
+        certain = np.asarray(one.values if ranked else np.eye(len(corpus.class_names))[one.values], dtype=np.float64)
         write_run_predictions(
             folder,
             corpus,
@@ -250,7 +250,8 @@ def _triples(corpus: Corpus, predicted: Mapping[str, PairPredictions]) -> dict[s
             continue
         chosen = one.values == 0
         emotions = np.where(one.emotions == "", OTHER_EMOTION, one.emotions)[chosen]
-        pairs = pair_set(*(column[chosen] for column in corpus.tables[split].keys), emotions)
+        dialogues, targets, causes = corpus.tables[split].keys
+        pairs = pair_set(dialogues[chosen], targets[chosen], causes[chosen], emotions)
         names = gold.scored_emotions
         names = (*names, OTHER_EMOTION) if OTHER_EMOTION in emotions and OTHER_EMOTION not in names else names
         found[split] = {
@@ -264,7 +265,7 @@ def _with_wrong(
 ) -> dict[str, Any]:
     """Precision and F1 if the listed pairs of turns that do not exist count as wrong predictions."""
     wrong = answered.ladder.refused[NO_TURN]
-    decided = one.values if one.values.ndim == 1 else decide(one.values, threshold)
+    decided = one.values if one.values.ndim == 1 else decide(np.asarray(one.values, dtype=np.float64), threshold)
     n_predicted = int((decided == 0).sum())
     correct = float(scores["pair_precision"]) * n_predicted if n_predicted else 0.0
     precision = correct / (n_predicted + wrong) if n_predicted + wrong else 0.0

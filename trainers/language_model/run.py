@@ -135,7 +135,7 @@ def _limited(corpus: Corpus, options: LanguageModelOptions) -> Corpus:
         rows=rows,
         tables={split: pair_table(found, corpus.emotion_names or None) for split, found in rows.items()},
         fingerprints={
-            split: f"first-{options.limit}-{data_fingerprint(found)}" if split in short else corpus.fingerprints[split]
+            split: f"{data_fingerprint(found)}-first-{options.limit}" if split in short else corpus.fingerprints[split]
             for split, found in rows.items()
         },
         text_fingerprints={

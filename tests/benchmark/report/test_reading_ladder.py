@@ -1,0 +1,66 @@
+"""The bars of a language model's answers, and its columns in the table of runs."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from iemomecp_dataset.benchmark.board import leaderboard
+from iemomecp_dataset.benchmark.report.reading_ladder import language_model_facts, reading_ladder_picture, steps_of
+from iemomecp_dataset.benchmark.runs.index import index_runs
+from iemomecp_dataset.benchmark.runs.results import read_results
+
+STEPS = {"valid by schema": 6, "JSON inside text": 3, "in words": 0, "unusable": 1}
+
+
+def as_language_model(folder, **changed):
+    file = folder / "results.json"
+    record = json.loads(file.read_text())
+    about = {"shots": {"number": 3}, "usage": {"cost": 1.5}, "reading": {"test": {"steps": STEPS}}, **changed}
+    file.write_text(json.dumps({**record, "language_model": about}))
+
+
+@pytest.fixture(name="board")
+def fixture_board(tmp_path, write_run):
+    write_run(tmp_path / "trained")
+    write_run(tmp_path / "asked", objective="rpcl")
+    as_language_model(tmp_path / "asked")
+    (board,) = leaderboard(index_runs(tmp_path).runs)
+    return board
+
+
+def test_a_language_model_has_a_bar_and_its_columns_and_others_none(board):
+    picture = reading_ladder_picture(board, "test")
+    assert "valid by schema" in picture.svg
+    assert "asked" in picture.svg
+    assert "trained" not in picture.svg
+    facts = dict(
+        zip((run.results.run_name for run in board.runs), language_model_facts(board.runs, ["test"]), strict=True)
+    )
+    assert facts["asked"] == {"shots": "3", "test valid answers": "60.0 %", "cost": "1.50"}
+    assert facts["trained"] == {"shots": "–", "test valid answers": "–", "cost": "–"}
+    assert reading_ladder_picture(board, "validation") is None
+
+
+def test_without_a_language_model_there_is_nothing(tmp_path, write_run):
+    write_run(tmp_path / "trained")
+    (board,) = leaderboard(index_runs(tmp_path).runs)
+    assert reading_ladder_picture(board, "test") is None
+    assert language_model_facts(board.runs, ["test"]) == [{}]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"reading": 3},
+        {"reading": {"test": []}},
+        {"reading": {"test": {"steps": {"valid by schema": "6"}}}},
+        {"reading": {"test": {"steps": {"valid by schema": 0}}}},
+        {"reading": {"test": {"steps": {"valid by schema": -1, "unusable": 2}}}},
+    ],
+)
+def test_a_record_whose_counts_do_not_fit_has_none(tmp_path, write_run, changed):
+    write_run(tmp_path / "asked")
+    as_language_model(tmp_path / "asked", **changed)
+    assert steps_of(read_results(tmp_path / "asked"), "test") == {}
