@@ -91,6 +91,11 @@ class LanguageModelOptions:
     )
     base_rates: bool = option(True, "Tell the model how frequent emotions and causes are in train.", group="questions")
     ask_again: bool = option(True, "Ask once more, with another seed, where an answer is unusable.", group="questions")
+    verify: bool = option(
+        False,
+        "Look a second time at each proposed target, in a window of turns; pairs can only be left out.",
+        group="questions",
+    )
     seed: int = option(
         0, "Seed of random shots, and sent with requests.", minimum=0, maximum=2**31 - 2, group="questions"
     )
@@ -185,6 +190,8 @@ class LanguageModelOptions:
         """
         if self.window is not None and self.ask != "pair":
             raise UsageError("--window limits the pairs that are asked about; it goes with --ask pair.")
+        if self.verify and self.ask == "pair":
+            raise UsageError("--verify looks again at what --ask dialogue or target proposes.")
         if self.decisions_only and self.ask != "pair":
             raise UsageError("--decisions_only is for the letters of --ask pair.")
         if self.shot_encoder is not None and (self.shot_choice == "random" or not self.shots):

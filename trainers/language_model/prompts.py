@@ -15,7 +15,7 @@ from iemomecp_dataset.errors import InvalidDataError, UsageError
 from iemomecp_dataset.files import read_text
 from iemomecp_dataset.files.yaml_files import read_yaml
 
-__all__ = ["ASKS", "Ask", "Prompt", "Task", "letters_of", "read_prompt", "require_ask"]
+__all__ = ["ASKS", "VERIFY", "Ask", "Prompt", "Task", "letters_of", "read_prompt", "require_ask"]
 
 Ask = Literal["dialogue", "target", "pair"]
 ASKS: tuple[Ask, ...] = ("dialogue", "target", "pair")
@@ -23,12 +23,16 @@ ASKS: tuple[Ask, ...] = ("dialogue", "target", "pair")
 
 Task = Literal["pairs", "roles", "emotions", "explanations"]
 
+VERIFY = "verify"
+"""Name of the question about a target that was proposed."""
+
 _FOLDER = "iemomecp_dataset.benchmark.prompts"
 _SYSTEM = frozenset({"emotions", "base_rates"})
 _OF_ASK: Mapping[str, frozenset[str]] = {
     "dialogue": frozenset({"n_turns"}),
     "target": frozenset({"turn", "speaker", "text", "emotion"}),
     "pair": frozenset({"turn", "speaker", "text", "cause_turn", "cause_text", "letters"}),
+    "verify": frozenset({"turn", "speaker", "text", "emotion", "proposed"}),
 }
 
 
@@ -66,7 +70,7 @@ class Prompt:
         filled = self.system.format_map({"emotions": ", ".join(emotions), "base_rates": base_rates})
         return "\n".join(line for line in filled.splitlines() if line.strip())
 
-    def question(self, ask: Ask, **values: Any) -> str:
+    def question(self, ask: Ask | Literal["verify"], **values: Any) -> str:
         """Fills the template of a question.
 
         Args:
@@ -114,14 +118,14 @@ def _prompt(path: Path, source: str, task: Task) -> Prompt:
     content = read_yaml(path)
     if not isinstance(content, dict):
         raise InvalidDataError(f"{source}: a prompt file holds templates by name, such as system and dialogue.")
-    unknown = set(content) - {"system", "letters", *ASKS}
+    unknown = set(content) - {"system", "letters", VERIFY, *ASKS}
     if unknown:
         raise InvalidDataError(
-            f"{source}: there is no template {min(map(str, unknown))!r}; known are system, {', '.join(ASKS)} and "
-            "letters."
+            f"{source}: there is no template {min(map(str, unknown))!r}; known are system, {', '.join(ASKS)}, "
+            "verify and letters."
         )
-    questions: dict[str, Any] = {ask: content[ask] for ask in ASKS if ask in content}
-    if not questions or "system" not in content:
+    questions: dict[str, Any] = {ask: content[ask] for ask in (*ASKS, VERIFY) if ask in content}
+    if not set(questions) & set(ASKS) or "system" not in content:
         raise InvalidDataError(f"{source}: a prompt file needs a template system, and one of {', '.join(ASKS)}.")
     templates: dict[str, Any] = {"system": content["system"], **questions}
     for name, template in templates.items():
@@ -162,6 +166,5 @@ def require_ask(prompt: Prompt, ask: Ask, task: Task) -> None:
         UsageError: There is none.
     """
     if ask not in prompt.questions:
-        raise UsageError(
-            f"There is no question --ask {ask} for {task} in {prompt.source}; it has {', '.join(prompt.questions)}."
-        )
+        offered = ", ".join(name for name in prompt.questions if name != VERIFY)
+        raise UsageError(f"There is no question --ask {ask} for {task} in {prompt.source}; it has {offered}.")

@@ -67,6 +67,9 @@ class AnsweredSplit:
         ladder: Counts of the first answers.
         again: Counts of the second ones.
         window: What a window left out.
+        verified: Counts of the answers of a second look at proposed targets.
+        pairs_left_out: Pairs that the second look left out.
+        unanswered: Requests of any kind without an answer.
     """
 
     requests: Sequence[Request]
@@ -75,6 +78,9 @@ class AnsweredSplit:
     ladder: Ladder = field(default_factory=Ladder)
     again: Ladder = field(default_factory=Ladder)
     window: Mapping[str, int] = field(default_factory=dict)
+    verified: Ladder = field(default_factory=Ladder)
+    pairs_left_out: int = 0
+    unanswered: int = 0
 
     @property
     def by_dialogue(self) -> dict[str, list[Reading]]:
@@ -93,7 +99,17 @@ def settings_of(options: LanguageModelOptions, identity: Mapping[str, str], prom
         identity: Backend, model and revision.
         prompt_version: Hash of the templates.
     """
-    names = ("ask", "shots", "window", "base_rates", "ask_again", "structured", "max_new_tokens", "decisions_only")
+    names = (
+        "ask",
+        "shots",
+        "window",
+        "base_rates",
+        "ask_again",
+        "verify",
+        "structured",
+        "max_new_tokens",
+        "decisions_only",
+    )
     shots = ("shot_choice", "shot_encoder") if options.shots else ()
     return {
         **{f"model_{name}" if name == "revision" else name: value for name, value in identity.items()},
@@ -328,6 +344,9 @@ def _reading_record(found: AnsweredSplit, labels: LabelFacts, asking: Asking) ->
     return {
         **found.ladder.as_record(),
         "asked_again": found.again.as_record() if found.again.answers else None,
+        "second_look": {**found.verified.as_record(), "pairs_left_out": found.pairs_left_out}
+        if found.verified.answers
+        else None,
         **(labels.as_record() if asking.ask == "pair" else {}),
         **found.window,
     }

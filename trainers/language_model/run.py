@@ -30,10 +30,11 @@ from iemomecp_dataset.trainers.language_model.cache import AnswerCache
 from iemomecp_dataset.trainers.language_model.licence import check_host, host_of, is_licensed
 from iemomecp_dataset.trainers.language_model.options import LanguageModelOptions
 from iemomecp_dataset.trainers.language_model.predictions import read
-from iemomecp_dataset.trainers.language_model.prompts import Prompt, Task, read_prompt, require_ask
+from iemomecp_dataset.trainers.language_model.prompts import VERIFY, Prompt, Task, read_prompt, require_ask
 from iemomecp_dataset.trainers.language_model.recording import AnsweredSplit, settings_of, write_run
 from iemomecp_dataset.trainers.language_model.sending import Prices, Sender, Usage
 from iemomecp_dataset.trainers.language_model.shots import Shots, choose_shots
+from iemomecp_dataset.trainers.language_model.verifying import second_look
 from iemomecp_dataset.trainers.run_folder import RunFolder
 
 __all__ = ["run"]
@@ -64,6 +65,8 @@ def run(options: LanguageModelOptions) -> RunResults | None:
     task = task_of(corpus)
     prompt = read_prompt(task, options.prompt)
     require_ask(prompt, options.ask, task)
+    if options.verify and VERIFY not in prompt.questions:
+        raise UsageError(f"--verify needs a template verify, which {prompt.source} does not have.")
     host = _checked_host(options, corpus)
     cache_dir = _cache_folder(options, corpus)
     backend = _backend(options)
@@ -86,10 +89,9 @@ def run(options: LanguageModelOptions) -> RunResults | None:
         )
         usage = Usage()
         answered = {
-            split: _answered(asking, shots, of_split, sender, usage, ask_again=options.ask_again)
-            for split, of_split in dialogues.items()
+            split: _answered(asking, shots, of_split, sender, usage, options) for split, of_split in dialogues.items()
         }
-        lacking = sum(answer is None for found in answered.values() for answer in found.answers)
+        lacking = sum(found.unanswered for found in answered.values())
         if lacking and not _may_finish(options, sender, lacking):
             return None
         return write_run(
@@ -176,7 +178,12 @@ def _asking(
 
 
 def _answered(
-    asking: Asking, shots: Shots, dialogues: list[Dialogue], sender: Sender, usage: Usage, *, ask_again: bool
+    asking: Asking,
+    shots: Shots,
+    dialogues: list[Dialogue],
+    sender: Sender,
+    usage: Usage,
+    options: LanguageModelOptions,
 ) -> AnsweredSplit:
     by_id = {dialogue.dialogue_id: dialogue for dialogue in dialogues}
     requests = [request for dialogue in dialogues for request in asking.requests(dialogue, shots.of(dialogue))]
@@ -197,17 +204,33 @@ def _answered(
         # The letters of the same request have the same probabilities again.
         if reading.step == UNUSABLE and answer is not None and answer.first_tokens is None
     ]
-    if ask_again and unusable:
+    unanswered = sum(answer is None for answer in answers)
+    if options.ask_again and unusable:
         second = sender.again([requests[place] for place in unusable])
         for place, answer in zip(unusable, second, strict=True):
             if answer is None:
+                unanswered += 1
                 continue
             usage.add(answer)
             reading = read(asking, by_id[requests[place].dialogue_id], requests[place], answer)
             again.add(reading)
             if reading.step != UNUSABLE:
                 answers[place], readings[place] = answer, reading
-    return AnsweredSplit(requests, answers, readings, ladder, again, window_losses(dialogues, asking.window))
+    verified, n_before = Ladder(), sum(len(reading.pairs) for reading in readings)
+    if options.verify:
+        readings, lacking = second_look(asking, by_id, requests, readings, sender, usage, verified)
+        unanswered += lacking
+    return AnsweredSplit(
+        requests,
+        answers,
+        readings,
+        ladder,
+        again,
+        window_losses(dialogues, asking.window),
+        verified,
+        n_before - sum(len(reading.pairs) for reading in readings),
+        unanswered,
+    )
 
 
 def _may_finish(options: LanguageModelOptions, sender: Sender, lacking: int) -> bool:
@@ -268,8 +291,7 @@ def _cache_folder(options: LanguageModelOptions, corpus: Corpus) -> Path:
     beside = options.data_dir / _CACHE
     if not check_cache(beside):
         return beside
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return home / "iemomecp" / _CACHE
+    return Path(os.environ.get("IEMOMECP_CACHE") or Path.home() / ".cache" / "iemomecp") / _CACHE
 
 
 def _backend(options: LanguageModelOptions) -> Backend:

@@ -14,6 +14,7 @@ __all__ = [
     "explanation_schema",
     "fits",
     "target_schema",
+    "verify_schema",
 ]
 
 MOST_RECORDS = 32
@@ -59,6 +60,22 @@ def target_schema(n_turns: int, emotions: tuple[str, ...], roles: bool = False) 
         roles: Whether there is a list ``context``.
     """
     return _object({"emotion": {"type": "string", "enum": list(emotions)}, **_lists(n_turns, roles)})
+
+
+def verify_schema(turns: tuple[int, ...], roles: bool = False) -> Schema:
+    """The answer on a target that was proposed: which of its proposed turns are causes, or context.
+
+    Args:
+        turns: The proposed turns; at least one.
+        roles: Whether there is a list ``context``.
+
+    Example:
+        >>> fits(verify_schema((2, 5)), {"causes": [5]}), fits(verify_schema((2, 5)), {"causes": [4]})
+        (True, False)
+    """
+    turn = {"type": "integer", "enum": list(turns)}
+    names = ("causes", "context") if roles else ("causes",)
+    return _object({name: {"type": "array", "items": turn, "maxItems": len(turns)} for name in names})
 
 
 @lru_cache(maxsize=256)

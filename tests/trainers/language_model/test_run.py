@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -19,6 +21,7 @@ from language_model_server import Reply, serving, turns_of
 from two_dialogues import two_dialogue_corpus
 
 from iemomecp_dataset.benchmark.runs.results import read_results
+from iemomecp_dataset.command_line import read_options
 from iemomecp_dataset.corpus import corpus_of, load_corpus
 from iemomecp_dataset.errors import EndpointError, RunFolderError, UsageError
 from iemomecp_dataset.trainers.language_model import run as running
@@ -316,3 +319,57 @@ def test_roles_emotions_and_explanations_are_runs_too(asked, tmp_path, monkeypat
     )
     with pytest.raises(UsageError, match="no question --ask dialogue for explanations"):
         asked(lambda body: "", "other", config_name="ecem")
+
+
+def test_commands_of_the_page_are_accepted(repository):
+    text = (repository / "docs" / "language-models.md").read_text(encoding="utf-8").replace("\\\n", " ")
+    commands = [shlex.split(line)[2:] for line in text.splitlines() if line.startswith("python trainers/llm.py")]
+    assert len(commands) >= 4
+    for arguments in commands:
+        read_options(LanguageModelOptions, arguments, command="llm", description=None).check()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"window": 3}, "it goes with --ask pair"),
+        ({"price_in": 1.0}, "The cost needs --price_in and --price_out"),
+        ({"gguf_file": "m.gguf"}, "--gguf_file is for --backend transformers"),
+        ({"shot_encoder": "e"}, "it goes with --shots"),
+        ({"offline": True, "max_requests": 1}, "leave --max_requests out"),
+        ({"backend": "vllm", "base_url": "http://h/v1"}, "--base_url is for --backend openai"),
+    ],
+)
+def test_options_that_contradict_each_other_are_one_sentence(data, tmp_path, options, said):
+    given = {"data_dir": data, "output_dir": tmp_path / "x", "backend": "openai", "model": "m", **options}
+    with pytest.raises(UsageError, match=re.escape(said)):
+        LanguageModelOptions(**given).check()
+
+
+def test_a_second_look_can_only_leave_pairs_out_and_is_counted(asked, model, corpus):
+    def script(body):
+        question = body["messages"][-1]["content"].split("\n\n")[-1]
+        if "An earlier look" not in question:
+            return model.self_and_previous(body)
+        target, *proposed = (int(found) for found in re.findall(r"\d+", question.split("are turns")[1]))
+        # The last proposed turn is the target itself; 1 may not be proposed, and then cannot be added.
+        return json.dumps({"causes": [max(target, *proposed, 0), 1]})
+
+    first, _ = asked(script, "once", split="test")
+    record, server = asked(script, "twice", split="test", verify=True)
+    proposals = reading(record)["second_look"]
+    table = corpus.tables["test"]
+    predicted = table.emotional_targets & (table.distances == 0)
+    assert server.n_requests == proposals["answers"] == int(predicted.sum())
+    assert proposals["pairs_left_out"] > 0
+    n_left = reading(record)["pairs_kept"] - proposals["pairs_left_out"]
+    # Where turn 1 is the previous one it was proposed, and stays.
+    assert int(predicted.sum()) <= n_left <= int(predicted.sum()) + 5
+    assert first.settings["verify"] is False
+    with pytest.raises(UsageError, match="--verify looks again"):
+        asked(script, "other", ask="pair", verify=True)
+
+
+def test_a_run_that_stops_before_it_has_asked_again_is_not_finished(asked):
+    counts = [asked(lambda body: "?", max_requests=5, split="test")[0] is None for _ in range(2)]
+    assert counts == [True, False]
