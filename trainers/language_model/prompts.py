@@ -23,7 +23,7 @@ ASKS: tuple[Ask, ...] = ("dialogue", "target", "pair")
 
 Task = Literal["pairs", "roles", "emotions", "explanations"]
 
-VERIFY = "verify"
+VERIFY: Literal["verify"] = "verify"
 """Name of the question about a target that was proposed."""
 
 _FOLDER = "iemomecp_dataset.benchmark.prompts"
