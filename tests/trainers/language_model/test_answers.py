@@ -103,6 +103,11 @@ def test_causes_of_one_target_are_read_in_words(text, expected):
     assert [(p.target, p.cause) for p in found.pairs] == [(3, cause) for cause in expected]
 
 
+def test_what_was_asked_about_is_what_is_answered_about():
+    found = read_answer('{"target": 2, "emotion": "joy", "causes": [1]}', ABOUT_3, SCHEMA_3)
+    assert found.pairs == (ReadPair(3, 1),)
+
+
 @pytest.mark.parametrize("text", ["", "Sorry, I do not know.", "[1, 2", "{}", "true", "\x00" * 30])
 def test_what_says_nothing_is_unusable_and_predicts_nothing(text):
     found = read_answer(text, READS, SCHEMA)

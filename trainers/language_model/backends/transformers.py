@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -78,6 +79,7 @@ class LocalModel:
         self._pad = int(pad if pad is not None else self._ends[0])
         self._grammars: dict[str, Any] = {}
         self._compiler: Any = None
+        self._past: tuple[tuple[int, ...], Any] | None = None
 
     @property
     def identity(self) -> Mapping[str, str]:
@@ -103,23 +105,34 @@ class LocalModel:
     def answer(self, requests: Sequence[Request], on_answer: OnAnswer) -> None:
         """Answers requests, the longest first, and those with letters apart from those with texts."""
         encoded = [self._encoded(request) for request in requests]
-        # Letters are read from the scores of one forward pass; texts of one most of tokens are written together.
+        # Letters about one dialogue are read together, since they share its tokens; texts in the order of their length.
+        dialogues = {name: number for number, name in enumerate(dict.fromkeys(map(_dialogue, requests)))}
+
+        def alike(i: int) -> tuple[int, int]:
+            return (requests[i].most_tokens, dialogues[_dialogue(requests[i])] if requests[i].labels else -1)
+
         order = sorted(
             (number for number, one in enumerate(encoded) if one is not None),
-            key=lambda i: (bool(requests[i].labels), requests[i].most_tokens, -len(_ids(encoded[i])), i),
+            key=lambda i: (*alike(i), -len(_ids(encoded[i])), i),
         )
+        of_dialogue: dict[tuple[str, str], list[tuple[int, ...]]] = {}
+        for request, one in zip(requests, encoded, strict=True):
+            if one is not None and request.labels:
+                of_dialogue.setdefault(_dialogue(request), []).append(one.ids)
+        lengths = {name: _shared_length(found) for name, found in of_dialogue.items()}
         for number, one in enumerate(encoded):
             if one is None:
                 on_answer(
                     number,
                     Failure("longer than the model reads", f"{requests[number].name}: over {self._longest} tokens"),
                 )
-        for batch in _batches(order, self._batch_size, lambda i: (bool(requests[i].labels), requests[i].most_tokens)):
+        for batch in _batches(order, self._batch_size, alike):
             of_batch = [requests[i] for i in batch]
             tokens = [encoded[i] for i in batch]
             begun = time.monotonic()
-            write = self._letters if of_batch[0].labels else self._texts
-            answers = write(of_batch, [_ids(one) for one in tokens])
+            ids = [_ids(one) for one in tokens]
+            shared = lengths.get(_dialogue(of_batch[0]), 0)
+            answers = self._letters(of_batch, ids, shared) if of_batch[0].labels else self._texts(of_batch, ids)
             seconds = (time.monotonic() - begun) / len(batch)
             for i, one, found in zip(batch, tokens, answers, strict=True):
                 left_out = 0 if one is None else one.left_out
@@ -160,14 +173,11 @@ class LocalModel:
             mask[row, longest - len(one) :] = 1
         return ids.to(self._model.device), mask.to(self._model.device)
 
-    def _letters(self, requests: Sequence[Request], tokens: Sequence[Sequence[int]]) -> list[Answer]:
-        """Log-probabilities of the letters right after the request, from one forward pass."""
+    def _letters(self, requests: Sequence[Request], tokens: Sequence[Sequence[int]], shared: int) -> list[Answer]:
+        """Log-probabilities of the letters right after the request."""
         label_ids = self._label_ids(requests[0].labels)
-        ids, mask = self._padded(tokens)
-        positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
         with torch.inference_mode():
-            output = self._model(input_ids=ids, attention_mask=mask, position_ids=positions, logits_to_keep=1)
-            scores = output.logits[:, -1].float().log_softmax(dim=-1)
+            scores = self._next_scores(tokens, shared)
         answers = []
         for row, request in enumerate(requests):
             values = scores[row, label_ids].tolist()
@@ -181,6 +191,42 @@ class LocalModel:
                 )
             )
         return answers
+
+    def _next_scores(self, tokens: Sequence[Sequence[int]], shared: int) -> Tensor:
+        """Log-probabilities ``(B, V)`` of the token after each request.
+
+        The ``shared`` tokens that all requests about a dialogue begin with are computed once, where the model's cache
+        can be extended. What follows is padded at its end, where no earlier position sees it.
+        """
+        past = self._past_of(tuple(tokens[0][:shared]))
+        if past is None:
+            ids, mask = self._padded(tokens)
+            positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
+            output = self._model(input_ids=ids, attention_mask=mask, position_ids=positions, logits_to_keep=1)
+            return output.logits[:, -1].float().log_softmax(dim=-1)
+        rest = [one[shared:] for one in tokens]
+        longest = max(map(len, rest))
+        ids = torch.full((len(rest), longest), self._pad, dtype=torch.long)
+        for row, one in enumerate(rest):
+            ids[row, : len(one)] = torch.tensor(one)
+        past = copy.deepcopy(past)
+        past.batch_repeat_interleave(len(rest))
+        logits = self._model(input_ids=ids.to(self._model.device), past_key_values=past).logits
+        last = torch.tensor([len(one) - 1 for one in rest], device=logits.device)
+        return logits[torch.arange(len(rest), device=logits.device), last].float().log_softmax(dim=-1)
+
+    def _past_of(self, prefix: tuple[int, ...]) -> Any:
+        """The model's cache of a prefix; None where it has none that can be extended."""
+        if not prefix:
+            return None
+        if self._past is None or self._past[0] != prefix:
+            ids = torch.tensor([prefix], device=self._model.device)
+            past = self._model(input_ids=ids, use_cache=True, logits_to_keep=1).past_key_values
+            layers = getattr(past, "layers", [])
+            # Caches that forget earlier tokens, or hold no keys and values, are not extended.
+            plain = bool(layers) and all(type(layer).__name__ == "DynamicLayer" for layer in layers)
+            self._past = (prefix, past if plain else None)
+        return self._past[1]
 
     def _label_ids(self, labels: Sequence[str]) -> list[int]:
         """The token of each letter.
@@ -256,6 +302,21 @@ class LocalModel:
 
 def _ids(encoded: _Encoded | None) -> tuple[int, ...]:
     return () if encoded is None else encoded.ids
+
+
+def _dialogue(request: Request) -> tuple[str, str]:
+    return request.split, request.dialogue_id
+
+
+def _shared_length(tokens: Sequence[Sequence[int]]) -> int:
+    """Number of tokens that all begin with; each has at least one more.
+
+    Example:
+        >>> _shared_length([(1, 2, 3), (1, 2, 4, 5)]), _shared_length([(1, 2), (1, 2)])
+        (2, 1)
+    """
+    shortest = min(map(len, tokens)) - 1
+    return next((place for place in range(shortest) if len({one[place] for one in tokens}) > 1), shortest)
 
 
 def _batches(order: Sequence[int], size: int, alike: Any) -> list[list[int]]:

@@ -57,13 +57,17 @@ def test_probabilities_of_letters_are_those_of_a_forward_pass_alone_and_in_a_pad
     batched = answers(model, asked)
     alone = answers(LocalModel(folder, batch_size=1), asked)
     tokenizer = model._tokenizer
-    for one, first, second in zip(asked, batched, alone, strict=True):
+    assert model._past[1] is not None  # the dialogue is computed once
+    without = LocalModel(folder, batch_size=4)
+    without._past_of = lambda prefix: None
+    plain = answers(without, asked)
+    for one, first, second, third in zip(asked, batched, alone, plain, strict=True):
         text = tokenizer.apply_chat_template(one.messages, tokenize=False, add_generation_prompt=True)
         ids = torch.tensor([tokenizer(text, add_special_tokens=False)["input_ids"]])
         with torch.inference_mode():
             scores = model._model(ids).logits[0, -1].log_softmax(-1)
         expected = scores[[tokenizer.convert_tokens_to_ids(letter) for letter in "AB"]].softmax(-1).tolist()
-        for answer in (first, second):
+        for answer in (first, second, third):
             found = label_probabilities(answer.first_tokens, ("A", "B"))
             assert found.probabilities == pytest.approx(expected, abs=1e-6)
             outside = 1 - math.exp(answer.first_tokens["A"]) - math.exp(answer.first_tokens["B"])
