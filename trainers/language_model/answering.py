@@ -50,8 +50,40 @@ class Answer:
 
     @classmethod
     def from_json(cls, text: str) -> Answer:
-        """Reads what :meth:`to_json` wrote."""
-        return cls(**json.loads(text))
+        """Reads what :meth:`to_json` wrote.
+
+        Raises:
+            ValueError: It is something else.
+        """
+        content = json.loads(text)
+        if not isinstance(content, dict) or content.keys() != _TYPES.keys():
+            raise ValueError("fields are missing or unknown")
+        for name, kinds in _TYPES.items():
+            value = content[name]
+            if isinstance(value, bool) or not isinstance(value, kinds):
+                raise ValueError(f"{name} is a {type(value).__name__}")
+            if isinstance(value, int | float) and not (math.isfinite(value) and value >= 0):
+                raise ValueError(f"{name} is {value}")
+        for value in (content["first_tokens"] or {}).values():
+            # A token that cannot come has a log-probability of minus infinity, in whatever spelling.
+            if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value) or value > 1e-3:
+                raise ValueError(f"a log-probability is {value!r}")
+        return cls(**content)
+
+
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    "text": (str,),
+    "finish_reason": (str,),
+    "first_tokens": (dict, type(None)),
+    "prompt_tokens": (int,),
+    "cached_tokens": (int,),
+    "completion_tokens": (int,),
+    "latency": (int, float),
+    "structure": (str,),
+    "served": (str,),
+    "retries": (int,),
+    "left_out": (int,),
+}
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,13 @@ class AnswerCache:
             raise UsageError(
                 f"{self.path}: the cache cannot be opened ({error}). Choose another --cache_dir."
             ) from None
+        try:
+            self._prepare()
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _prepare(self) -> None:
         with self._own_errors():
             self._connection.execute("PRAGMA journal_mode=WAL")
             # A power cut may lose the last answers; the end of the process, however it ends, loses none.

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from iemomecp_dataset.errors import InvalidDataError, UsageError
+from iemomecp_dataset.excerpts import excerpt
 from iemomecp_dataset.files import read_text
 from iemomecp_dataset.files.yaml_files import read_yaml
 
@@ -121,7 +122,7 @@ def _prompt(path: Path, source: str, task: Task) -> Prompt:
     unknown = set(content) - {"system", "letters", VERIFY, *ASKS}
     if unknown:
         raise InvalidDataError(
-            f"{source}: there is no template {min(map(str, unknown))!r}; known are system, {', '.join(ASKS)}, "
+            f"{source}: there is no template {excerpt(min(map(str, unknown)))!r}; known are system, {', '.join(ASKS)}, "
             "verify and letters."
         )
     questions: dict[str, Any] = {ask: content[ask] for ask in (*ASKS, VERIFY) if ask in content}
@@ -139,7 +140,7 @@ def _prompt(path: Path, source: str, task: Task) -> Prompt:
         classes = ROLE_LABELS if task == "roles" else PAIR_LABELS
         if tuple(letters) != classes:
             raise InvalidDataError(
-                f"{source}: letters are for {', '.join(map(str, letters)) or 'no class'}; expected "
+                f"{source}: letters are for {excerpt(', '.join(map(str, letters)), 80) or 'no class'}; expected "
                 f"{', '.join(classes)}, in this order."
             )
     return Prompt(source, content["system"], questions, letters, read_text(path))
@@ -151,10 +152,12 @@ def _check_names(source: str, name: str, template: Any, known: frozenset[str]) -
     try:
         found = {part for _, part, _, _ in string.Formatter().parse(template) if part is not None}
     except ValueError as error:
-        raise InvalidDataError(f"{source}: the template {name}: {error}. Write {{{{ and }}}} for braces.") from None
+        raise InvalidDataError(
+            f"{source}: the template {name}: {excerpt(error, 120)}. Write {{{{ and }}}} for braces."
+        ) from None
     for one in sorted(found - known):
         raise InvalidDataError(
-            f"{source}: the template {name} has {{{one}}}, which is not filled in; known are "
+            f"{source}: the template {name} has {{{excerpt(one)}}}, which is not filled in; known are "
             f"{', '.join(f'{{{each}}}' for each in sorted(known))}. Write {{{{ and }}}} for braces."
         )
 

@@ -183,6 +183,8 @@ def write_run(
         "extra": facts,
     }
     make_folder(folder)
+    # The first file: it tells a folder of ours that a kill has left unfinished.
+    write_text(folder / PROMPT_FILE, asking.prompt.text)
     if asking.task == "emotions":
         record = _emotions(folder, corpus, answered, stated, facts)
     elif asking.task == "explanations":
@@ -197,7 +199,6 @@ def write_run(
         **{one.name: getattr(record, one.name) for one in fields(RunResults) if one.name != "extra"},
         extra={**record.extra, **facts},
     )
-    write_text(folder / PROMPT_FILE, asking.prompt.text)
     _write_answers(folder, corpus, answered)
     write_results(folder, record)
     return record

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import logging
 import os
 import sys
@@ -13,6 +14,7 @@ from iemomecp_dataset.benchmark.runs.results import RunResults, read_results
 from iemomecp_dataset.cache_folder import check_cache
 from iemomecp_dataset.corpus import Corpus, load_corpus, whole_corpus
 from iemomecp_dataset.errors import EndpointError, RunFolderError, UsageError
+from iemomecp_dataset.files.locks import LOCK_FILE
 from iemomecp_dataset.fingerprints import data_fingerprint, text_fingerprint
 from iemomecp_dataset.pair_table import pair_table
 from iemomecp_dataset.progress import bars_hidden
@@ -31,7 +33,13 @@ from iemomecp_dataset.trainers.language_model.licence import check_host, host_of
 from iemomecp_dataset.trainers.language_model.options import LanguageModelOptions
 from iemomecp_dataset.trainers.language_model.predictions import read
 from iemomecp_dataset.trainers.language_model.prompts import VERIFY, Prompt, Task, read_prompt, require_ask
-from iemomecp_dataset.trainers.language_model.recording import AnsweredSplit, settings_of, write_run
+from iemomecp_dataset.trainers.language_model.recording import (
+    ANSWERS_FILE,
+    PROMPT_FILE,
+    AnsweredSplit,
+    settings_of,
+    write_run,
+)
 from iemomecp_dataset.trainers.language_model.sending import Prices, Sender, Usage
 from iemomecp_dataset.trainers.language_model.shots import Shots, choose_shots
 from iemomecp_dataset.trainers.language_model.verifying import second_look
@@ -74,7 +82,7 @@ def run(options: LanguageModelOptions) -> RunResults | None:
     settings = settings_of(options, backend.identity, prompt.version)
     if folder.finished:
         return _finished(options, settings, corpus)
-    if not folder.unused:
+    if not (folder.unused or _is_own(options.output_dir)):
         raise RunFolderError(f"{options.output_dir} is not empty, and holds no finished run. Choose another folder.")
     with folder.held(), AnswerCache(cache_dir) as cache:
         asking, shots, dialogues = _asking(options, corpus, task, prompt)
@@ -264,6 +272,13 @@ def _finished(options: LanguageModelOptions, settings: dict[str, object], corpus
             f"{options.output_dir} holds a finished run with other options or data. Choose another --output_dir."
         )
     return record
+
+
+def _is_own(folder: Path) -> bool:
+    """Whether a folder holds nothing but what a run leaves that is killed while it writes; the prompt is first."""
+    names = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
+    patterns = ("*.parquet", PROMPT_FILE, ANSWERS_FILE, LOCK_FILE, "*.partial")
+    return PROMPT_FILE in names and all(any(fnmatch.fnmatch(name, one) for one in patterns) for name in names)
 
 
 def _checked_host(options: LanguageModelOptions, corpus: Corpus) -> str:

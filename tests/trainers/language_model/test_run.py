@@ -373,3 +373,14 @@ def test_a_second_look_can_only_leave_pairs_out_and_is_counted(asked, model, cor
 def test_a_run_that_stops_before_it_has_asked_again_is_not_finished(asked):
     counts = [asked(lambda body: "?", max_requests=5, split="test")[0] is None for _ in range(2)]
     assert counts == [True, False]
+
+
+def test_a_folder_that_a_kill_has_left_unfinished_is_written_again_and_no_other(asked, model, tmp_path):
+    asked(model.gold, split="test")
+    (tmp_path / "run" / "results.json").unlink()
+    record, server = asked(model.gold, split="test")
+    assert (record.metrics["test"]["pair_f1"], server.n_requests) == (1, 0)
+    (tmp_path / "run" / "results.json").unlink()
+    (tmp_path / "run" / "mine.txt").touch()
+    with pytest.raises(RunFolderError, match="holds no finished run"):
+        asked(model.gold, split="test")
