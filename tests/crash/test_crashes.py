@@ -18,6 +18,7 @@ TRIED = {
     "ecerc": ("full",),
     "isolated": ("kill", "cut"),
     "report": ("cut",),
+    "llm": ("kill", "cut"),
 }
 
 
