@@ -203,7 +203,8 @@ class LocalModel:
             ids, mask = self._padded(tokens)
             positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
             output = self._model(input_ids=ids, attention_mask=mask, position_ids=positions, logits_to_keep=1)
-            return output.logits[:, -1].float().log_softmax(dim=-1)
+            padded: Tensor = output.logits[:, -1]
+            return padded.float().log_softmax(dim=-1)
         rest = [one[shared:] for one in tokens]
         longest = max(map(len, rest))
         ids = torch.full((len(rest), longest), self._pad, dtype=torch.long)
@@ -211,7 +212,7 @@ class LocalModel:
             ids[row, : len(one)] = torch.tensor(one)
         past = copy.deepcopy(past)
         past.batch_repeat_interleave(len(rest))
-        logits = self._model(input_ids=ids.to(self._model.device), past_key_values=past).logits
+        logits: Tensor = self._model(input_ids=ids.to(self._model.device), past_key_values=past).logits
         last = torch.tensor([len(one) - 1 for one in rest], device=logits.device)
         return logits[torch.arange(len(rest), device=logits.device), last].float().log_softmax(dim=-1)
 
