@@ -44,8 +44,11 @@ TESTED_BY = {
     "iemomecp_dataset/features/store/*": "iemomecp_dataset/features/store/test_feature_store.py",
     "iemomecp_dataset/features/*": "iemomecp_dataset/features/test_extraction.py",
     "iemomecp_dataset/files/*": "iemomecp_dataset/files/test_files.py",
+    "iemomecp_dataset/jobs/slurm_queue.py": "iemomecp_dataset/jobs/test_on_slurm.py",
     "iemomecp_dataset/find_sources.py": "iemomecp_dataset/merging/test_alignment.py",
     "iemomecp_dataset/fingerprints.py": "iemomecp_dataset/test_registration.py",
+    "iemomecp_dataset/jobs/backend.py": "iemomecp_dataset/jobs/test_local.py",
+    "iemomecp_dataset/jobs/job.py": "iemomecp_dataset/jobs/test_process.py",
     "iemomecp_dataset/merging/*": "iemomecp_dataset/merging/test_alignment.py",
     "iemomecp_dataset/options.py": "iemomecp_dataset/corpora/test_metadata.py",
     "iemomecp_dataset/overlay/fetching.py": "scripts/test_fetch_labels.py",
@@ -101,6 +104,7 @@ TESTED_BY = {
 # Test files that follow a subject through several modules, by what they are about.
 ACROSS_MODULES = {
     "benchmark/diagnostics/test_against_published.py",
+    "benchmark/matrix/test_on_slurm.py",
     "benchmark/peers/test_identity.py",
     "benchmark/peers/test_official_scores.py",
     "benchmark/peers/test_round_trip.py",

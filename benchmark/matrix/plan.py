@@ -32,6 +32,7 @@ class State(StrEnum):
     FAILED = "failed"
     REFUSED = "refused"
     IMPOSSIBLE = "impossible"
+    WAITING = "waiting"
     RUNNING = "running"
     INTERRUPTED = "interrupted"
 

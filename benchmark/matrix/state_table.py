@@ -49,6 +49,19 @@ class StateTable:
         """The state of each cell."""
         return self._states
 
+    @property
+    def summary(self) -> str:
+        """How many cells are in each state."""
+        counts = Counter(cell.state for cell in self._states.values())
+        words = ", ".join(f"{counts[state]} {state}" for state in State if counts[state])
+        return f"{len(self._states)} cell{'s' * (len(self._states) != 1)}: {words}"
+
+    def count(self) -> None:
+        """Prints the counts; the redrawn table has them always."""
+        if not self._live:
+            self._stream.write(f"{self.summary}\n")
+            self._stream.flush()
+
     def set(self, name: str, state: State, words: str = "") -> None:
         """Records a change and shows it."""
         new, old = CellState(state, words), self._states[name]
@@ -80,8 +93,6 @@ class StateTable:
         self.draw(at_once=True)
 
     def _lines(self, room: int) -> list[str]:
-        counts = Counter(cell.state for cell in self._states.values())
-        summary = ", ".join(f"{counts[state]} {state}" for state in State if counts[state])
         width = max(map(len, self._states))
         lines = [f"{name:<{width}}  {cell.state:<15} {cell.words}".rstrip() for name, cell in self._states.items()]
         if len(lines) > room:
@@ -89,7 +100,7 @@ class StateTable:
             running = [i for i, cell in enumerate(self._states.values()) if cell.state is State.RUNNING]
             shown = running[:room] or list(range(room))
             lines = [lines[i] for i in shown] + [f"... {len(lines) - len(shown)} more"]
-        return [*lines, f"{len(self._states)} cells: {summary}"]
+        return [*lines, self.summary]
 
     def _line(self, name: str, cell: CellState) -> None:
         self._stream.write(f"{name}: {cell.state}{f' ({cell.words})' if cell.words else ''}\n")

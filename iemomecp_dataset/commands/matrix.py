@@ -3,6 +3,8 @@ r"""Trains a matrix of models, each cell in its own run folder, and prints the t
     python scripts/launch_baseline_matrix.py --data_dir local_data --objectives base rpcl --seeds 42 43 44
     python scripts/launch_baseline_matrix.py ecf_rpcl_tav --data_dir ecf=path/to/ecf --gpus 0,1 --per_gpu 2
     python scripts/launch_baseline_matrix.py ecf_rpcl_tav --data_dir path/to/ecf --backend ray --gpus_per_cell 0.5
+    python scripts/launch_baseline_matrix.py ecf_rpcl_tav --data_dir path/to/ecf --backend slurm --slurm minutes=240 \
+        partition=gpu gpus_per_node=1 cpus=4 --max_parallel 8
     python scripts/launch_baseline_matrix.py 'ecf_*_tav' --data_dir path/to/ecf --dry_run
 
 A cell is one combination of values with one seed. Every option of its trainer can be given, with one value or several
@@ -10,9 +12,11 @@ A cell is one combination of values with one seed. Every option of its trainer c
 emotion recognise emotions. EXPERIMENT is a published experiment (ecf_rpcl_tav), or a pattern of their names, or a YAML
 file of yours with the same options, lists where they vary; the command line wins.
 
-Starting the same command again skips finished cells, continues interrupted ones and starts the others. A cell that
-failed is tried again with --retry_failed. A folder that holds another run, or a run on other data, is refused.
-The output of each cell is in RUNS_DIR/logs/. Exit code 1: some cell failed or was refused; 130: interrupted.
+Starting the same command again skips finished cells, continues interrupted ones and starts the others; cells that run
+already, in a queue or left by a launcher that was killed, are waited for. A cell that failed is tried again with
+--retry_failed. A folder that holds another run, or a run on other data, is refused.
+The output of each cell is in RUNS_DIR/logs/. Exit code 1: some cell failed, was refused or is interrupted; 130: the
+launcher was interrupted.
 """
 
 from __future__ import annotations
@@ -26,10 +30,11 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from iemomecp_dataset.command_line import OptionParser, command_hint, option
 from iemomecp_dataset.errors import UsageError, require_packages
+from iemomecp_dataset.jobs.options import BackendOptions, check_backend, open_backend, preview
 from iemomecp_dataset.options import DialogueConfig
 from iemomecp_dataset.schema import ModalitySet
 from iemomecp_dataset.trainers.cli import EMOTION_TRAINERS, TRAINERS
@@ -37,20 +42,18 @@ from iemomecp_dataset.trainers.options import ObjectiveName
 from iemomecp_dataset.trainers.scorers import scorer_names
 
 if TYPE_CHECKING:
-    from iemomecp_dataset.benchmark.matrix.backends import Backend
     from iemomecp_dataset.benchmark.matrix.cells import MatrixCell, Sweep
     from iemomecp_dataset.benchmark.matrix.plan import PlannedCell
     from iemomecp_dataset.corpus import Corpus
     from iemomecp_dataset.trainers.run_inputs import RunInputs
 
 _AXES = "what varies (any other option of the trainers as well)"
-_WHERE = "where"
 _ACTION = "what to do"
 
 
 @dataclass(frozen=True)
-class MatrixOptions:
-    """Options of the command, besides those of the trainers."""
+class _Axes:
+    """Options of what the cells are; the trainers have more."""
 
     runs_dir: Path = option(Path("runs"), "folder of the run folders")
     data_dir: tuple[str, ...] = option(
@@ -68,26 +71,15 @@ class MatrixOptions:
     config_names: tuple[DialogueConfig, ...] = option((), "(default: 3class)", group=_AXES)
     seeds: tuple[int, ...] = option((), "(default: 42)", minimum=0, maximum=2**32 - 1, group=_AXES)
 
-    backend: Literal["local", "ray"] = option("local", "processes of this machine, or ray", group=_WHERE)
-    gpus: str | None = option(None, "local: numbers of the GPUs to use", group=_WHERE, metavar="0,1")
-    per_gpu: int = option(1, "local: cells at once on each GPU", minimum=1, limit=10_000, group=_WHERE)
-    slots: int | None = option(
-        None,
-        "cells at once on the CPU, local or in an embedded ray (default: 1)",
-        minimum=1,
-        limit=10_000,
-        group=_WHERE,
-    )
-    ray_address: str | None = option(
-        None,
-        "ray: a cluster (auto, ray://host:10001) whose nodes have the same files; default: ray on this machine",
-        group=_WHERE,
-        metavar="ADDRESS",
-    )
+
+@dataclass(frozen=True)
+class MatrixOptions(BackendOptions, _Axes):
+    """Options of the command, besides those of the trainers."""
+
     gpus_per_cell: float = option(
-        0.0, "ray: GPUs that a cell requests, such as 0.5", minimum=0, limit=1e6, group=_WHERE
+        0.0, "ray: GPUs that a cell requests, such as 0.5", minimum=0, limit=1e6, group="where"
     )
-    cpus_per_cell: float = option(1.0, "ray: cores that a cell requests", minimum=0, limit=1e6, group=_WHERE)
+    cpus_per_cell: float = option(1.0, "ray: cores that a cell requests", above=0, limit=1e6, group="where")
 
     dry_run: bool = option(False, "print the plan with an estimate and the commands, and end", group=_ACTION)
     retry_failed: bool = option(False, "start failed cells again", group=_ACTION)
@@ -112,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from iemomecp_dataset.benchmark.matrix.plan import State, plan_cells
     from iemomecp_dataset.benchmark.matrix.state_table import StateTable
 
-    slots = _slots(options)
+    places = check_backend(options, gpus=options.gpus_per_cell)
     cells = cells_of(*_sweeps(options, given[: len(given) - len(flags)], rest))
     _check_trackers(cells)
     data = _load_data(cells)
@@ -126,9 +118,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     data.clear()
     if options.dry_run:
-        _show_plan(planned, options, len(slots))
+        _show_plan(planned, options, places)
         return 0
     table = StateTable(planned)
+    to_cancel = ""
     if any(entry.to_run for entry in planned):
         require_packages("torch", "transformers", "accelerate", extra="train")
         # SIGTERM, from a scheduler, ends the launcher like Ctrl-C. A background job of a shell script ignores SIGINT,
@@ -138,7 +131,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # A closed terminal likewise, but under nohup: the cells have no terminal, and would go on without a launcher.
         if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
             signal.signal(signal.SIGHUP, signal.default_int_handler)
-        outcome = run_cells(planned, options.runs_dir, _backend(options, slots), table)
+        backend = open_backend(options, options.runs_dir, cpus=options.cpus_per_cell, gpus=options.gpus_per_cell)
+        outcome = run_cells(planned, options.runs_dir, backend, table, wait=not options.no_wait)
+        to_cancel = backend.cancel_command
         finished, interrupted = list(outcome.finished.values()), outcome.interrupted
     else:
         finished, interrupted = [entry.results for entry in planned if entry.results is not None], False
@@ -153,10 +148,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"\nReport: {report}")
     if bad:
         print(f"not finished: {'; '.join(bad)}. Logs: {options.runs_dir / 'logs'}", file=sys.stderr)
-    if interrupted:
+    in_queue = sum(cell.state in (State.WAITING, State.RUNNING) for cell in table.states.values())
+    if in_queue and to_cancel:
+        print(_going_on(in_queue, to_cancel, interrupted=interrupted), file=sys.stderr)
+    elif interrupted:
         print("Interrupted. Start the same command again to continue.", file=sys.stderr)
+    if interrupted:
         return 130
     return 1 if bad else 0
+
+
+def _going_on(cells: int, to_cancel: str, *, interrupted: bool) -> str:
+    """Says what becomes of cells that go on without this launcher."""
+    of_cells = "1 cell waits or runs" if cells == 1 else f"{cells} cells wait or run"
+    return (
+        f"{'Interrupted. ' * interrupted}{of_cells} in the queue, and {'goes' if cells == 1 else 'go'} on without this "
+        "launcher. Start the same command again to see the states and wait for the results, or with --no_wait to see "
+        f"the states alone. To cancel: {to_cancel}"
+    )
 
 
 def _check_trackers(cells: Sequence[MatrixCell]) -> None:
@@ -292,36 +301,8 @@ def _contamination(data: Mapping[tuple[Any, ...], Corpus]) -> list[str]:
     return contamination_warnings(split for corpus in data.values() for split in splits_of(corpus))
 
 
-def _slots(options: MatrixOptions) -> list[dict[str, str]]:
-    """The environment of every cell that runs at once."""
-    from iemomecp_dataset.benchmark.matrix.backends import cpu_slots, gpu_slots
-
-    if options.backend == "ray":
-        if options.gpus:
-            raise UsageError("--gpus names GPUs of this machine; with --backend ray give --gpus_per_cell.")
-        return [{}] * (options.slots or 1)
-    if options.ray_address or options.gpus_per_cell:
-        raise UsageError("--ray_address and --gpus_per_cell are for --backend ray.")
-    if options.gpus and options.slots:
-        raise UsageError("Give --gpus (with --per_gpu) or --slots, not both.")
-    if options.gpus:
-        return gpu_slots(options.gpus.split(","), options.per_gpu)
-    # With neither, one cell runs at a time, on the device that accelerate finds.
-    return [{}] if options.slots is None else cpu_slots(options.slots)
-
-
-def _backend(options: MatrixOptions, slots: Sequence[Mapping[str, str]]) -> Backend:
-    from iemomecp_dataset.benchmark.matrix.backends import LocalBackend, RayBackend
-
-    if options.backend == "local":
-        return LocalBackend(slots)
-    return RayBackend(
-        address=options.ray_address, slots=len(slots), cpus=options.cpus_per_cell, gpus=options.gpus_per_cell
-    )
-
-
-def _show_plan(planned: Sequence[PlannedCell], options: MatrixOptions, at_once: int) -> None:
-    from iemomecp_dataset.benchmark.matrix.cell_process import job_of
+def _show_plan(planned: Sequence[PlannedCell], options: MatrixOptions, places: int | None) -> None:
+    from iemomecp_dataset.benchmark.matrix.cell_job import job_of
     from iemomecp_dataset.benchmark.matrix.plan import estimated_seconds
     from iemomecp_dataset.benchmark.runs.index import index_runs
     from iemomecp_dataset.errors import IemomecpError
@@ -341,13 +322,15 @@ def _show_plan(planned: Sequence[PlannedCell], options: MatrixOptions, at_once: 
     if not to_run:
         print(f"\n{cells}, none to run.")
         return
-    print(f"\n{cells}, {len(to_run)} to run, {min(at_once, len(to_run))} at once.", end=" ")
+    at_once = min(places or len(to_run), len(to_run))
+    how_many = f"{at_once} at once" if places else "as many at once as the queue starts"
+    print(f"\n{cells}, {len(to_run)} to run, {how_many}.", end=" ")
     if known:
+        # No shorter than the longest of them.
+        in_all = max(*known, sum(known) / at_once)
         print(
-            f"Training time of {len(known)} of them by finished runs like them: about {sum(known) / at_once:.0f} s, "
-            "without start-up."
+            f"Training time of {len(known)} of them by finished runs like them: about {in_all:.0f} s, without start-up."
         )
     else:
         print("No finished run has comparable settings, so there is no estimate.")
-    for entry in to_run:
-        print(f"\n$ {shlex.join(job_of(entry.cell, options.runs_dir).command)}")
+    print(f"\n{preview(options, options.runs_dir, [job_of(entry.cell, options.runs_dir) for entry in to_run])}")

@@ -16,9 +16,11 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from corpus_files import ecf_text, write
+from small_jobs import Queue
 
 from iemomecp_dataset.commands.matrix import main
 from iemomecp_dataset.installation import pip_arguments
+from iemomecp_dataset.jobs.job import JobState, JobStatus
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "launch_baseline_matrix.py"
 SMALL = {
@@ -78,6 +80,10 @@ def predictions(runs: Path) -> dict[str, object]:
     }
 
 
+def weights(runs: Path) -> dict[str, bytes]:
+    return {name: (runs / name / "model" / "model.safetensors").read_bytes() for name in CELLS}
+
+
 def metrics(runs: Path) -> dict[str, object]:
     records = {name: json.loads((runs / name / "results.json").read_text()) for name in CELLS}
     return {name: (record["metrics"], record["structural_baselines"]) for name, record in records.items()}
@@ -129,6 +135,36 @@ def test_data_that_folders_of_the_matrix_share_is_said(tmp_path, capsys):
     ]
     assert main(arguments) == 0
     assert "warning: at least 1 dialogues of ecf/test hold text of ecf/train" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_cells_in_a_queue_go_on_and_how_to_see_and_cancel_them_is_said(interrupted, tmp_path, monkeypatch, capsys):
+    for file in ("train.txt", "test.txt"):
+        write(tmp_path / file, ecf_text(5 if file == "test.txt" else 1))
+    arguments = [
+        "--data_dir", str(tmp_path), "--config_names", "ecf", "--runs_dir", str(tmp_path / "runs"),
+        "--backend", "slurm", "--slurm", "partition=gpu", "minutes=60", *(["--no_wait"] * (not interrupted)),
+    ]  # fmt: skip
+    queue = Queue({"ecf-dialogue-base-t-s42": JobStatus(JobState.WAITING, words="SLURM 12_0 PENDING (Resources)")})
+    monkeypatch.setattr("iemomecp_dataset.commands.matrix.open_backend", lambda *args, **kwargs: queue)
+
+    def ctrl_c(seconds):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("iemomecp_dataset.jobs.running.time.sleep", ctrl_c)
+    handlers = [(how, signal.getsignal(how)) for how in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+    try:
+        assert main(arguments) == (130 if interrupted else 0)
+    finally:
+        for how, handler in handlers:
+            signal.signal(how, handler)
+    shown = capsys.readouterr().err
+    assert "ecf-dialogue-base-t-s42: waiting (SLURM 12_0 PENDING (Resources))" in shown
+    assert shown.endswith(
+        f"{'Interrupted. ' * interrupted}1 cell waits or runs in the queue, and goes on without this launcher. Start "
+        "the same command again to see the states and wait for the results, or with --no_wait to see the states alone. "
+        "To cancel: scancel 12\n"
+    )
 
 
 def test_an_experiment_file_gives_the_cells(synthetic_dir, tmp_path):
@@ -236,5 +272,6 @@ def test_a_killed_cell_fails_alone_an_interrupted_one_continues_and_both_end_in_
     assert f"{last.name}  to be continued" in waiting.stdout
     done = run(*matrix, "--runs_dir", runs, "--backend", backend, "--retry_failed")
     assert done.returncode == 0, done.stderr
+    assert weights(runs) == weights(local_runs[0])
     assert predictions(runs) == predictions(local_runs[0])
     assert metrics(runs) == metrics(local_runs[0])

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from iemomecp_dataset.benchmark.experiments import find_experiments, protocols
-from iemomecp_dataset.benchmark.matrix.cell_process import job_of
+from iemomecp_dataset.benchmark.matrix.cell_job import job_of
 from iemomecp_dataset.benchmark.matrix.cells import Sweep, cells_of, option_value
 from iemomecp_dataset.benchmark.matrix.experiments import experiment_sweeps, read_sweep
 from iemomecp_dataset.errors import IemomecpError, InvalidDataError, MissingDataError, UsageError

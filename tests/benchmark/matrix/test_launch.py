@@ -1,35 +1,25 @@
-"""Cells as processes: slots, logs, locks, stopping; with small commands instead of trainings."""
+"""Cells as jobs: states, failures, interruptions; with small commands instead of trainings."""
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import io
-import os
 import re
 import signal
 import sys
-import time
-from pathlib import Path
 
 import pytest
+from small_jobs import ASKED_TO_END, Queue, job
 
 from iemomecp_dataset.benchmark.matrix import launch
-from iemomecp_dataset.benchmark.matrix.backends import LocalBackend, _start_here, cpu_slots, gpu_slots
-from iemomecp_dataset.benchmark.matrix.cell_process import Job, exit_words, last_lines, start, stop
 from iemomecp_dataset.benchmark.matrix.cells import Sweep, cells_of
 from iemomecp_dataset.benchmark.matrix.launch import run_cells
 from iemomecp_dataset.benchmark.matrix.plan import State, failure_file, log_file, plan_cells
 from iemomecp_dataset.benchmark.matrix.state_table import StateTable, epochs_done
 from iemomecp_dataset.benchmark.runs.results import read_results
-from iemomecp_dataset.errors import RunFolderError, TrainingError, UsageError
-
-ASKED_TO_END = (
-    "import time\ntry:\n print('up', flush=True); time.sleep(60)\nexcept KeyboardInterrupt:\n print('ended when asked')"
-)
-IGNORES_SIGNALS = (
-    "import signal, time\nfor s in (2, 15): signal.signal(s, signal.SIG_IGN)\nprint('up', flush=True); time.sleep(60)"
-)
+from iemomecp_dataset.jobs import running
+from iemomecp_dataset.jobs.job import Job, JobState, JobStatus
+from iemomecp_dataset.jobs.local import LocalBackend, cpu_slots
+from iemomecp_dataset.jobs.process import last_lines
 
 
 @pytest.fixture(autouse=True)
@@ -38,125 +28,6 @@ def _interruptible():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
-
-
-def job(tmp_path: Path, code: str, name: str = "cell") -> Job:
-    return Job(name, (sys.executable, "-c", code), {}, str(tmp_path), tmp_path / "logs" / f"{name}.log")
-
-
-def until(condition, seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-def test_output_goes_to_the_log_below_the_command(tmp_path):
-    process = start(job(tmp_path, "import sys; print('out'); print('err', file=sys.stderr); print('a\\rb')"))
-    assert process.wait() == 0
-    log = tmp_path / "logs" / "cell.log"
-    assert log.read_text().startswith(f"$ {sys.executable} -c")
-    assert sorted(last_lines(log)) == ["b", "err", "out"]
-    assert last_lines(tmp_path / "none.log") == []
-
-
-@pytest.mark.parametrize(
-    ("end", "words"),
-    [
-        ("os.kill(os.getpid(), 9)", "(the trainer was killed by SIGKILL)"),
-        ("raise SystemExit('error: no luck')", "(the trainer's exit code: 1)"),
-    ],
-)
-def test_the_trainers_message_is_shown_without_its_launchers_traceback(tmp_path, end, words):
-    (tmp_path / "trainer.py").write_text(f"import os\nprint('warming up', flush=True)\n{end}\n")
-    launch_it = ("-m", "accelerate.commands.launch", "--cpu", "--num_processes", "1", "--num_machines", "1",
-                 "--mixed_precision", "no", "--dynamo_backend", "no")  # fmt: skip
-    command = (sys.executable, *launch_it, str(tmp_path / "trainer.py"))
-    process = start(Job("cell", command, {}, str(tmp_path), tmp_path / "logs" / "cell.log"))
-    assert process.wait() == 1
-    log = tmp_path / "logs" / "cell.log"
-    assert "Traceback" in log.read_text(), "the log itself has everything"
-    lines = last_lines(log)
-    assert lines[-1] == words
-    assert "warming up" in lines
-    assert ("error: no luck" in lines) == ("luck" in end)
-    assert not any("Traceback" in line for line in lines)
-
-
-def test_exit_codes_in_words():
-    assert exit_words(-9) == "killed by SIGKILL"
-    assert exit_words(1) == "exit code 1"
-
-
-def test_a_cell_is_run_once_at_a_time_even_when_its_launcher_has_died(tmp_path):
-    first = start(job(tmp_path, "import time; time.sleep(60)"))
-    with pytest.raises(RunFolderError, match="cell is running already"):
-        start(job(tmp_path, "pass"))
-    stop(first)
-    assert start(job(tmp_path, "pass")).wait() == 0
-
-
-def test_a_cell_is_run_where_the_file_system_has_no_locks_which_is_said(tmp_path, monkeypatch, caplog):
-    def flock(descriptor, how):
-        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
-
-    monkeypatch.setattr(fcntl, "flock", flock)
-    assert start(job(tmp_path, "pass")).wait() == 0
-    assert "cell.log cannot be locked (No locks available)" in caplog.text
-
-
-def test_stopping_begins_with_sigint(tmp_path):
-    process = start(job(tmp_path, ASKED_TO_END))
-    until(lambda: last_lines(tmp_path / "logs" / "cell.log"))
-    stop(process)
-    assert last_lines(tmp_path / "logs" / "cell.log")[-1].endswith("ended when asked")
-
-
-def test_a_cell_receives_sigint_even_if_the_process_that_starts_it_blocks_it(tmp_path):
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        process = start(job(tmp_path, ASKED_TO_END))
-        assert signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ())
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    until(lambda: last_lines(tmp_path / "logs" / "cell.log"))
-    stop(process)
-    assert last_lines(tmp_path / "logs" / "cell.log")[-1].endswith("ended when asked")
-
-
-def test_stopping_kills_what_ignores_signals(tmp_path):
-    process = start(job(tmp_path, IGNORES_SIGNALS))
-    until(lambda: last_lines(tmp_path / "logs" / "cell.log"))
-    stop(process, patience=0.2)
-    assert process.poll() == -9
-
-
-def test_no_more_cells_at_once_than_slots_and_slots_are_used_again(tmp_path):
-    backend = LocalBackend(cpu_slots(2))
-    code = "import os; print(repr(os.environ['CUDA_VISIBLE_DEVICES']), os.environ['OMP_NUM_THREADS'])"
-    for name in "ab":
-        backend.start(job(tmp_path, code, name))
-    with pytest.raises(IndexError):
-        backend.start(job(tmp_path, code, "c"))
-    over: list[tuple[str, int]] = []
-    until(lambda: over.extend(backend.ended()) or len(over) == 2)
-    assert sorted(over) == [("a", 0), ("b", 0)]
-    backend.start(job(tmp_path, code, "c"))
-    until(lambda: backend.ended() == [("c", 0)])
-    assert last_lines(tmp_path / "logs" / "a.log")[-1].startswith("'' ")
-
-
-@pytest.mark.parametrize("gpus", [[""], ["0", "0"], [], ["0", "x"], ["-1"]])
-def test_gpus_without_numbers_are_an_error(gpus):
-    with pytest.raises(UsageError, match="--gpus"):
-        gpu_slots(gpus)
-
-
-def test_no_slots_are_an_error():
-    with pytest.raises(UsageError, match="--slots"):
-        cpu_slots(0)
-    with pytest.raises(UsageError, match="--per_gpu"):
-        gpu_slots(["0"], 0)
 
 
 @pytest.fixture(name="matrix")
@@ -229,19 +100,15 @@ def test_on_a_terminal_the_table_is_redrawn_and_fits(matrix, monkeypatch):
 
 def test_ctrl_c_ends_running_cells_and_prints_how_to_continue(matrix, monkeypatch, tmp_path):
     runs, planned = matrix
+    monkeypatch.setattr(launch, "job_of", lambda cell, runs_dir: job(tmp_path, ASKED_TO_END, cell.name))
     started: list[str] = []
 
-    def waiting(cell, runs_dir):
-        started.append(cell.name)
-        return job(tmp_path, ASKED_TO_END, cell.name)
-
-    monkeypatch.setattr(launch, "job_of", waiting)
-
     def ctrl_c(seconds):
+        started[:] = [name for name, cell in table.states.items() if cell.state is State.RUNNING]
         if all(last_lines(tmp_path / "logs" / f"{name}.log") for name in started):
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(launch.time, "sleep", ctrl_c)
+    monkeypatch.setattr(running.time, "sleep", ctrl_c)
     shown = io.StringIO()
     table = StateTable(planned, shown)
     backend = LocalBackend(cpu_slots(2))
@@ -267,24 +134,57 @@ def test_epochs_are_read_from_a_log_that_is_being_written(tmp_path):
     assert epochs_done(tmp_path) == 2
 
 
-class SlowRay:
-    """Replaces ray; its start times out ``failures`` times."""
-
-    def __init__(self, failures: int):
-        self.failures, self.calls = failures, []
-
-    def init(self, **options):
-        self.calls.append(options["num_cpus"])
-        if self.calls.count(options["num_cpus"]) <= self.failures:
-            raise Exception("The current node timed out during startup.")
-
-    def shutdown(self):
-        self.calls.append("shutdown")
+def in_queue(planned, *states):
+    """One poll: a state for each cell, the last for those that are left."""
+    names = [entry.cell.name for entry in planned]
+    return dict(zip(names, [*states, *[states[-1]] * (len(names) - len(states))], strict=True))
 
 
-def test_ray_is_started_twice_at_most_and_then_the_error_gives_the_remedy():
-    ray = SlowRay(1)
-    _start_here(ray, 2, {})
-    assert ray.calls == [2, "shutdown", 2]
-    with pytest.raises(TrainingError, match=r"timed out during startup\. .* or use --backend local"):
-        _start_here(SlowRay(2), 2, {})
+def test_cells_in_a_queue_are_shown_with_its_words_and_without_waiting_they_go_on(matrix):
+    runs, planned = matrix
+    shown = io.StringIO()
+    running = JobStatus(JobState.RUNNING, words="SLURM 12_0 on node1")
+    queue = Queue(in_queue(planned, running, JobStatus(JobState.WAITING, words="SLURM 12_1 PENDING (Resources)")))
+    outcome = run_cells(planned, runs, queue, StateTable(planned, shown), wait=False)
+    assert not outcome.interrupted
+    assert len(outcome.names(State.WAITING)) == 3
+    most = planned[0].cell.options.optimization.epochs
+    assert f"base-t-s1: running (epoch 0 of at most {most}, SLURM 12_0 on node1)\n" in shown.getvalue()
+    assert "rpcl-t-s2: waiting (SLURM 12_1 PENDING (Resources))\n" in shown.getvalue()
+
+
+def test_a_cell_that_was_cancelled_or_lost_is_told_from_one_that_failed(matrix):
+    runs, planned = matrix
+    shown = io.StringIO()
+    failure_file(runs, planned[0].cell.name).parent.mkdir(parents=True)
+    states = (
+        JobStatus(JobState.CANCELLED, words="SLURM 12_0 CANCELLED"),
+        JobStatus(JobState.ENDED, None, "SLURM 12_1 NODE_FAIL"),
+        JobStatus(JobState.ENDED, None),
+        JobStatus(JobState.ENDED, 1, "SLURM 12_3 on node1"),
+    )
+    outcome = run_cells(planned, runs, Queue(in_queue(planned, *states)), StateTable(planned, shown))
+    first, *others = [entry.cell.name for entry in planned]
+    assert outcome.states[first] == (State.INTERRUPTED, "SLURM 12_0 CANCELLED")
+    assert not failure_file(runs, first).exists()
+    words = ["SLURM 12_1 NODE_FAIL", "it left no exit code", "exit code 1, SLURM 12_3 on node1"]
+    assert [outcome.states[name] for name in others] == [(State.FAILED, text) for text in words]
+    assert f"{others[0]} failed (SLURM 12_1 NODE_FAIL). Last lines of {log_file(runs, others[0])}:" in shown.getvalue()
+    assert plan_cells([planned[1].cell], runs, lambda _: {})[0].state is State.FAILED
+    assert shown.getvalue().splitlines()[-1] == "4 cells: 3 failed, 1 interrupted"
+
+
+def test_after_ctrl_c_cells_of_a_queue_keep_their_states(matrix, monkeypatch):
+    runs, planned = matrix
+
+    def ctrl_c(seconds):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(running.time, "sleep", ctrl_c)
+    shown = io.StringIO()
+    outcome = run_cells(
+        planned, runs, Queue(in_queue(planned, JobStatus(JobState.RUNNING))), StateTable(planned, shown)
+    )
+    assert outcome.interrupted
+    assert len(outcome.names(State.RUNNING)) == 4
+    assert "ending" not in shown.getvalue()

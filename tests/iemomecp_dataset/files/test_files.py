@@ -234,9 +234,9 @@ def save_model(folder: Path) -> None:
 
 
 def run_matrix(folder: Path) -> None:
-    from iemomecp_dataset.benchmark.matrix.backends import LocalBackend
     from iemomecp_dataset.benchmark.matrix.launch import run_cells
     from iemomecp_dataset.benchmark.matrix.state_table import StateTable
+    from iemomecp_dataset.jobs.local import LocalBackend
 
     run_cells([], folder, LocalBackend([{}]), StateTable([]))
 

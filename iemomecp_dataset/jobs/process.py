@@ -1,4 +1,4 @@
-"""Runs one cell as a process of its own: command, log, start and stop."""
+"""Runs one job as a process of its own: log, lock, start and stop."""
 
 from __future__ import annotations
 
@@ -8,71 +8,22 @@ import re
 import shlex
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
-from iemomecp_dataset.benchmark.matrix.cells import MatrixCell
-from iemomecp_dataset.benchmark.matrix.plan import log_file
 from iemomecp_dataset.errors import RunFolderError
 from iemomecp_dataset.files import make_folder, writing_to
 from iemomecp_dataset.files.locks import take_lock
+from iemomecp_dataset.jobs.job import RUNS_ELSEWHERE, Job
 
-__all__ = ["RUNS_ELSEWHERE", "Job", "exit_words", "job_of", "last_lines", "start", "stop"]
+__all__ = ["LOCK_PAUSE", "group_lives", "last_lines", "run_to_end", "runs_elsewhere_words", "start", "stop"]
 
-
-RUNS_ELSEWHERE = 75
-"""Exit code of a job that another launcher runs already (EX_TEMPFAIL); the cell itself has not failed."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """The command of a cell, for this machine or another with the same files.
-
-    Attributes:
-        name: The cell's name.
-        command: Program and arguments.
-        environment: Variables added to those of the process that starts it.
-        folder: Working folder.
-        log: File for its output.
-    """
-
-    name: str
-    command: tuple[str, ...]
-    environment: Mapping[str, str]
-    folder: str
-    log: Path
-
-
-def job_of(cell: MatrixCell, runs_dir: Path, environment: Mapping[str, str] | None = None) -> Job:
-    """Builds a cell's command.
-
-    Args:
-        cell: The cell.
-        runs_dir: Folder of the run folders.
-        environment: Variables to add.
-
-    Returns:
-        ``accelerate launch trainers/<family>.py`` with the cell's flags, run by this Python.
-    """
-    import iemomecp_dataset.trainers
-
-    script = Path(str(iemomecp_dataset.trainers.__file__)).parent / f"{cell.family}.py"
-    launcher = ("-m", "accelerate.commands.launch", "--num_processes", "1", "--num_machines", "1",
-                "--mixed_precision", "no", "--dynamo_backend", "no")  # fmt: skip
-    return Job(
-        cell.name,
-        (sys.executable, *launcher, str(script), *cell.flags(runs_dir)),
-        dict(environment or {}),
-        str(Path.cwd()),
-        log_file(runs_dir, cell.name).resolve(),
-    )
+LOCK_PAUSE = 2.0
+"""Seconds until a job whose log is locked is tried again."""
 
 
 def start(job: Job) -> subprocess.Popen[bytes]:
-    """Starts a cell in a process group of its own, so that Ctrl-C reaches only the launcher, which passes it on.
+    """Starts a job in a process group of its own, so that Ctrl-C reaches only the launcher, which passes it on.
 
     Args:
         job: The job.
@@ -81,12 +32,12 @@ def start(job: Job) -> subprocess.Popen[bytes]:
         The process.
 
     Raises:
-        RunFolderError: The cell is running already, started by another launcher.
+        RunFolderError: The job is running already, started by another launcher.
         UsageError: The folder of the log cannot be written to.
     """
     make_folder(job.log.parent)
     with writing_to(job.log), open(job.log, "ab") as log:
-        # The lock belongs to the file handle that the cell's processes inherit: it is held until the last of them
+        # The lock belongs to the file handle that the job's processes inherit: it is held until the last of them
         # ends, even if the launcher is killed.
         if not take_lock(log.fileno(), job.log):
             raise RunFolderError(
@@ -94,7 +45,7 @@ def start(job: Job) -> subprocess.Popen[bytes]:
             )
         log.write(f"$ {' '.join(shlex.join(job.command).splitlines())}\n".encode())
         log.flush()
-        # A process inherits the set of blocked signals, and ray blocks the one that ends a cell.
+        # A process inherits the set of blocked signals, and ray blocks the one that ends a job.
         blocked = signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
         try:
             return subprocess.Popen(
@@ -110,21 +61,49 @@ def start(job: Job) -> subprocess.Popen[bytes]:
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
+def runs_elsewhere_words(job: Job) -> str:
+    """Says what a job waits for whose log another launcher's process has locked."""
+    return f"runs already, started by another launcher; waits for the lock of {job.log}"
+
+
 def stop(*processes: subprocess.Popen[bytes], patience: float = 20.0) -> None:
-    """Ends cells: SIGINT first, SIGTERM and SIGKILL for those that do not end. An ended run can be continued.
+    """Ends jobs: SIGINT first, SIGTERM and SIGKILL for those that do not end. An ended training can be continued.
 
     Args:
         processes: Processes from :func:`start`.
         patience: Seconds to wait after each signal.
     """
     for how in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
-        alive = [process for process in processes if _group_lives(process)]
+        alive = [process for process in processes if group_lives(process)]
         for process in alive:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, how)
         deadline = time.monotonic() + patience
-        while any(_group_lives(process) for process in alive) and time.monotonic() < deadline:
+        while any(group_lives(process) for process in alive) and time.monotonic() < deadline:
             time.sleep(0.05)
+
+
+def run_to_end(job: Job, pause: float = 0.1) -> int:
+    """Runs a job on the machine that a backend chose for it, and ends it when the backend's own task is ended.
+
+    Args:
+        job: The job.
+        pause: Seconds between two polls.
+
+    Returns:
+        Its exit code; :data:`~iemomecp_dataset.jobs.job.RUNS_ELSEWHERE` if another launcher runs it.
+    """
+    try:
+        process = start(job)
+    except RunFolderError:
+        return RUNS_ELSEWHERE
+    try:
+        # An exception that ends the task is raised between two instructions, not within a wait.
+        while process.poll() is None:
+            time.sleep(pause)
+    finally:
+        stop(process)
+    return int(process.returncode)
 
 
 def last_lines(log: Path, n: int = 12) -> list[str]:
@@ -147,19 +126,6 @@ def last_lines(log: Path, n: int = 12) -> list[str]:
     return _without_launcher_traceback(lines[begin + 1 :])[-n:]
 
 
-def exit_words(code: int) -> str:
-    """Describes an exit code.
-
-    Example:
-        >>> exit_words(2), exit_words(-9)
-        ('exit code 2', 'killed by SIGKILL')
-    """
-    try:
-        return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-    except ValueError:
-        return f"exit code {code}"
-
-
 def _without_launcher_traceback(lines: list[str]) -> list[str]:
     """Replaces the traceback that ``accelerate launch`` prints after the trainer's own message by one line."""
     last = max((i for i, line in enumerate(lines) if line.startswith("Traceback (most recent call last)")), default=-1)
@@ -176,7 +142,8 @@ def _without_launcher_traceback(lines: list[str]) -> list[str]:
     ]
 
 
-def _group_lives(process: subprocess.Popen[bytes]) -> bool:
+def group_lives(process: subprocess.Popen[bytes]) -> bool:
+    """Whether a process from :func:`start`, or what it has started, is still there."""
     process.poll()  # reaps an ended leader, which would otherwise keep its group alive
     try:
         os.killpg(process.pid, 0)
