@@ -15,7 +15,7 @@ from iemomecp_dataset.trainers.language_model.shots import ShotChoice
 
 __all__ = ["BackendName", "LanguageModelOptions", "Splits"]
 
-BackendName = Literal["transformers", "vllm", "openai"]
+BackendName = Literal["transformers", "vllm", "openai", "ray"]
 Splits = Literal["validation", "test", "both"]
 
 
@@ -100,7 +100,16 @@ class LanguageModelOptions:
         0, "Seed of random shots, and sent with requests.", minimum=0, maximum=2**31 - 2, group="questions"
     )
 
-    backend: BackendName = option("transformers", "Where requests are answered.", group="model")
+    backend: BackendName = option(
+        "transformers",
+        "Where requests are answered. ray shares them out over workers: clients of --base_url, or without it vLLM "
+        "engines.",
+        group="model",
+    )
+    ray_workers: int = option(2, "ray: number of workers.", minimum=1, group="model", setting=False)
+    ray_address: str | None = option(
+        None, "ray: address of a cluster (default: ray is started on this machine).", group="model", setting=False
+    )
     revision: str | None = option(None, "transformers, vllm: commit, branch or tag on the Hub.", group="model")
     gguf_file: str | None = option(
         None, "transformers: file of the folder that holds the model in GGUF.", group="model"
@@ -203,8 +212,11 @@ class LanguageModelOptions:
         of_backend = {
             "openai": ("base_url", "text_may_go_to", "decisions_only"),
             "transformers": ("gguf_file",),
+            "ray": ("ray_address",),
         }
         for backend, names in of_backend.items():
             for name in names:
+                if backend == "openai" and self.backend == "ray":
+                    continue
                 if self.backend != backend and getattr(self, name) not in (None, False):
                     raise UsageError(f"--{name} is for --backend {backend}.")

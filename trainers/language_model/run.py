@@ -9,6 +9,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from iemomecp_dataset.benchmark.runs.results import RunResults, read_results
 from iemomecp_dataset.cache_folder import check_cache
@@ -283,7 +284,7 @@ def _is_own(folder: Path) -> bool:
 
 def _checked_host(options: LanguageModelOptions, corpus: Corpus) -> str:
     """Where the text goes; checked before anything is sent."""
-    if options.backend != "openai":
+    if options.backend != "openai" and not (options.backend == "ray" and options.base_url is not None):
         return ""
     from iemomecp_dataset.trainers.language_model.backends.openai import DEFAULT_BASE_URL
 
@@ -310,21 +311,33 @@ def _cache_folder(options: LanguageModelOptions, corpus: Corpus) -> Path:
 
 
 def _backend(options: LanguageModelOptions) -> Backend:
+    client: dict[str, Any] = {
+        "model": options.model,
+        "base_url": options.base_url,
+        "max_concurrency": options.max_concurrency,
+        "max_retries": options.max_retries,
+        "timeout": options.timeout,
+        "decisions_only": options.decisions_only,
+    }
+    engine: dict[str, Any] = {"name": options.model, "revision": options.revision, "structured": options.structured}
     if options.backend == "openai":
         from iemomecp_dataset.trainers.language_model.backends.openai import OpenAIEndpoint
 
-        return OpenAIEndpoint(
-            options.model,
-            base_url=options.base_url,
-            max_concurrency=options.max_concurrency,
-            max_retries=options.max_retries,
-            timeout=options.timeout,
-            decisions_only=options.decisions_only,
-        )
+        return OpenAIEndpoint(**client)
     if options.backend == "vllm":
         from iemomecp_dataset.trainers.language_model.backends.vllm import VllmModel
 
-        return VllmModel(options.model, revision=options.revision, structured=options.structured)
+        return VllmModel(**engine)
+    if options.backend == "ray":
+        from iemomecp_dataset.trainers.language_model.backends.ray import RayWorkers
+
+        by_client = options.base_url is not None
+        return RayWorkers(
+            client if by_client else engine,
+            engine="openai" if by_client else "vllm",
+            workers=options.ray_workers,
+            address=options.ray_address,
+        )
     from iemomecp_dataset.features.encoders.devices import torch_device
     from iemomecp_dataset.trainers.language_model.backends.transformers import LocalModel
 
@@ -340,9 +353,9 @@ def _backend(options: LanguageModelOptions) -> Backend:
 
 
 def _device(options: LanguageModelOptions) -> str:
-    if options.backend == "vllm":
+    if options.backend == "vllm" or (options.backend == "ray" and options.base_url is None):
         return "cuda"
-    if options.backend == "openai":
+    if options.backend in ("openai", "ray"):
         return ""
     from iemomecp_dataset.features.encoders.devices import torch_device
 

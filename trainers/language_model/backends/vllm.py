@@ -46,12 +46,22 @@ class VllmModel:
     @property
     def identity(self) -> Mapping[str, str]:
         """Model and revision, as they are given."""
-        return {"backend": "vllm", "model": self._name, "revision": self._revision or ""}
+        return self.identity_of(self._name, self._revision)
+
+    @staticmethod
+    def identity_of(name: str, revision: str | None) -> Mapping[str, str]:
+        """The identity of a model that is not loaded."""
+        return {"backend": "vllm", "model": name, "revision": revision or ""}
 
     @property
     def sampling(self) -> Mapping[str, Any]:
         """Greedy."""
-        return {"temperature": 0.0, "structured": self._structured, "top_logprobs": _TOP}
+        return self.sampling_of(self._structured)
+
+    @staticmethod
+    def sampling_of(structured: bool) -> Mapping[str, Any]:
+        """How tokens are chosen by a model that is not loaded."""
+        return {"temperature": 0.0, "structured": structured, "top_logprobs": _TOP}
 
     @property
     def notes(self) -> Sequence[str]:
