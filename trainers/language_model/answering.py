@@ -113,6 +113,10 @@ class Backend(Protocol):
     def notes(self) -> Sequence[str]:
         """What a reader of the run must know, such as options that the server refused."""
 
+    @property
+    def repeats(self) -> bool:
+        """Whether the same words have the same answer whatever the seed, so that asking again is in vain."""
+
     def answer(self, requests: Sequence[Request], on_answer: OnAnswer) -> None:
         """Answers requests, in any order; each answer is handed over as soon as it is there.
 

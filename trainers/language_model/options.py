@@ -90,7 +90,11 @@ class LanguageModelOptions:
         None, "Prompt file in place of the package's own (benchmark/prompts).", group="questions", metavar="FILE"
     )
     base_rates: bool = option(True, "Tell the model how frequent emotions and causes are in train.", group="questions")
-    ask_again: bool = option(True, "Ask once more, with another seed, where an answer is unusable.", group="questions")
+    ask_again: bool = option(
+        True,
+        "openai: ask once more, with another seed, where an answer is unusable; the other backends would repeat it.",
+        group="questions",
+    )
     verify: bool = option(
         False,
         "Look a second time at each proposed target, in a window of turns; pairs can only be left out.",

@@ -214,7 +214,7 @@ def _answered(
         if reading.step == UNUSABLE and answer is not None and answer.first_tokens is None
     ]
     unanswered = sum(answer is None for answer in answers)
-    if options.ask_again and unusable:
+    if options.ask_again and unusable and not sender.backend.repeats:
         second = sender.again([requests[place] for place in unusable])
         for place, answer in zip(unusable, second, strict=True):
             if answer is None:

@@ -82,6 +82,11 @@ class OpenAIEndpoint:
         """Options that the endpoint refused."""
         return tuple(self._notes)
 
+    @property
+    def repeats(self) -> bool:
+        """Servers do not promise it."""
+        return False
+
     def answer(self, requests: Sequence[Request], on_answer: OnAnswer) -> None:
         """Sends requests, at most ``max_concurrency`` at a time."""
         asyncio.run(self._answer_all(requests, on_answer))

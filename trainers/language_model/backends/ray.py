@@ -64,6 +64,11 @@ class RayWorkers:
         """What workers have said."""
         return tuple(self._notes)
 
+    @property
+    def repeats(self) -> bool:
+        """As its workers do."""
+        return self._engine == "vllm"
+
     def answer(self, requests: Sequence[Request], on_answer: OnAnswer) -> None:
         """Shares requests out; answers are handed over as blocks of them come back."""
         import ray

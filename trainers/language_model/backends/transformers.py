@@ -102,6 +102,11 @@ class LocalModel:
         """Nothing to say."""
         return ()
 
+    @property
+    def repeats(self) -> bool:
+        """It is greedy."""
+        return True
+
     def answer(self, requests: Sequence[Request], on_answer: OnAnswer) -> None:
         """Answers requests, the longest first, and those with letters apart from those with texts."""
         encoded = [self._encoded(request) for request in requests]

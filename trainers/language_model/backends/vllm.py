@@ -68,6 +68,11 @@ class VllmModel:
         """Nothing to say."""
         return ()
 
+    @property
+    def repeats(self) -> bool:
+        """It is greedy."""
+        return True
+
     def answer(self, requests: Sequence[Request], on_answer: OnAnswer) -> None:
         """Gives the engine many requests at once; it makes its own batches."""
         for start in range(0, len(requests), _AT_ONCE):

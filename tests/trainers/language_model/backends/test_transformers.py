@@ -110,3 +110,19 @@ def test_a_model_without_a_chat_template_is_refused(folder, tmp_path):
     AutoModelForCausalLM.from_pretrained(folder).save_pretrained(tmp_path)
     with pytest.raises(UsageError, match="no chat template"):
         LocalModel(str(tmp_path))
+
+
+def test_a_run_of_a_greedy_model_does_not_ask_again(folder, tmp_path, monkeypatch):
+    from iemomecp_dataset.trainers.language_model import run as running
+    from iemomecp_dataset.trainers.language_model.options import LanguageModelOptions
+
+    monkeypatch.setattr(running, "load_corpus", lambda *_, **__: CORPUS)
+    options = LanguageModelOptions(
+        data_dir=tmp_path, config_name="ecf", model=folder, output_dir=tmp_path / "run", split="test", device="cpu",
+        structured=False, max_new_tokens=4,
+    )  # fmt: skip
+    record = running.run(options)
+    about = record.extra["language_model"]
+    assert about["reading"]["test"]["steps"]["unusable"] == about["usage"]["sent_by_this_start"] == 2
+    assert about["reading"]["test"]["asked_again"] is None
+    assert (tmp_path / "language_model_answers" / "answers.sqlite").is_file()
