@@ -1,7 +1,7 @@
 # `make` alone lists the targets.
 .DEFAULT_GOAL := help
 .PHONY: help install demo demo-explanations test test-fast test-lowest constraints-lowest crash fuzz mutate lint \
-	typecheck format bench dist docs clean
+	typecheck format bench bench-gpu dist docs clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -85,6 +85,9 @@ format: $(INSTALLED) ## rewrite the code in the project's style
 
 bench: $(INSTALLED) ## speed, as ratios against named alternatives measured in the same run
 	$(BIN)/python scripts/bench.py
+
+bench-gpu: $(INSTALLED) ## the same on one GPU, in seven minutes; SMOKE=1 tries the code on the CPU
+	$(BIN)/python scripts/bench_gpu.py $(if $(SMOKE),--smoke)
 
 docs: $(DOCS_INSTALLED) ## the documentation as a website: strict, notebooks executed, links checked
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --nitpicky --quiet --jobs auto \

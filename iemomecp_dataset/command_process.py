@@ -6,6 +6,7 @@ import contextlib
 import errno
 import logging
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from typing import NoReturn, TextIO
 from iemomecp_dataset.errors import IemomecpError, UsageError
 from iemomecp_dataset.files import FULL, error_of_place, not_written, place_of_write
 
-__all__ = ["run_command", "set_messages"]
+__all__ = ["end_by_signals", "run_command", "set_messages"]
 
 _process: contextlib.ExitStack | None = None
 """Undoes what a command has set for its process; None where no command runs, and nothing may be set."""
@@ -65,6 +66,18 @@ def run_command(main: Callable[[], int | None]) -> NoReturn:
     except IemomecpError:
         pass
     sys.exit(code)
+
+
+def end_by_signals() -> None:
+    """Lets SIGTERM, from a scheduler, and a closed terminal end a command like Ctrl-C, so that it ends what it started.
+
+    A background job of a shell script ignores SIGINT, and all processes that it starts would, too. A closed terminal is
+    ignored under ``nohup``, and stays so: what a command has started has no terminal.
+    """
+    for how in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(how, signal.default_int_handler)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
 
 
 def set_messages(*, quiet: bool, verbose: bool) -> None:

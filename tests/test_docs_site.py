@@ -119,8 +119,11 @@ def test_every_variable_that_the_code_reads_is_on_the_page() -> None:
             read |= set(re.findall(r"environ(?:\.get|ment\.get|\.setdefault)?[\[(]\"([A-Za-z_]+)\"", code))
     told = page("environment.md")
     # What the package sets for libraries and nobody needs to know, and what a shell or a launcher sets.
-    unsaid = {"RAY_worker_niceness", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "VIRTUAL_ENV", "GRADIO_ANALYTICS_ENABLED",
-              "HF_HUB_DISABLE_TELEMETRY", "LOCAL_WORLD_SIZE"}  # fmt: skip
+    unsaid = {"RAY_DATA_LOG_LEVEL", "RAY_BACKEND_LOG_LEVEL", "RAY_worker_niceness",
+              "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "VIRTUAL_ENV", "GRADIO_ANALYTICS_ENABLED",
+              "HF_HUB_DISABLE_TELEMETRY", "LOCAL_WORLD_SIZE", "SLURM_JOB_ID", "SLURM_RESTART_COUNT",
+              "ACCELERATE_USE_FSDP", "MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_RESTART_COUNT",
+              "TORCHELASTIC_USE_AGENT_STORE"}  # fmt: skip
     assert {"IEMOMECP_CACHE", "IEMOMECP_TRACEBACK", "ACCELERATE_MIXED_PRECISION"} <= read
     assert [name for name in sorted(read - unsaid) if f"`{name}" not in told] == []
     assert [name for name in get_args(Tracker) if f"`{name}`" not in page("trackers.md")] == []

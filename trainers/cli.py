@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from iemomecp_dataset.command_line import OptionParser, option, read_values
-from iemomecp_dataset.errors import MissingDataError, UsageError, missing_extra
+from iemomecp_dataset.errors import IemomecpError, MissingDataError, UsageError, missing_extra
 from iemomecp_dataset.files.yaml_files import read_yaml
 from iemomecp_dataset.trainers.emotions.options import EmotionTrainingOptions
 from iemomecp_dataset.trainers.explanation.options import ExplanationTrainingOptions
@@ -146,9 +147,16 @@ def train_from_command_line(description: str, trainer: str = "fusion") -> RunRes
     """
     end_with_launcher()
     kind, defaults = options_of(trainer)
-    options = parse_options(
-        sys.argv[1:], description=description, defaults=defaults, command=f"train {trainer}", kind=kind
-    )
+    try:
+        options = parse_options(
+            sys.argv[1:], description=description, defaults=defaults, command=f"train {trainer}", kind=kind
+        )
+    except IemomecpError as error:
+        if "MASTER_ADDR" in os.environ:  # set where processes train together; the others would wait for this one
+            from iemomecp_dataset.trainers.training.lost_ranks import tell_other_ranks
+
+            tell_other_ranks(error)
+        raise
     try:
         from accelerate import PartialState
 

@@ -29,11 +29,18 @@ from iemomecp_dataset.trainers.run_folder import RunFolder
 from iemomecp_dataset.trainers.run_inputs import marked_on_own_training, origin_data, run_inputs
 from iemomecp_dataset.trainers.run_kind import FinishedRun, RunKind
 from iemomecp_dataset.trainers.scorers import find_scorer
+from iemomecp_dataset.trainers.training.agreement import (
+    facts_of_inputs,
+    facts_of_installation,
+    facts_of_launch,
+    facts_of_options,
+)
 from iemomecp_dataset.trainers.training.distributed import start_accelerator
 from iemomecp_dataset.trainers.training.divergence import run_warnings
 from iemomecp_dataset.trainers.training.evaluation import ScoredSplit
-from iemomecp_dataset.trainers.training.launcher import end_with_launcher
+from iemomecp_dataset.trainers.training.launcher import check_processes_started, end_with_launcher
 from iemomecp_dataset.trainers.training.loop import fit
+from iemomecp_dataset.trainers.training.lost_ranks import Ranks, joined_ranks
 from iemomecp_dataset.trainers.training.trackers import PROJECT, names_of_run
 from iemomecp_dataset.trainers.whole_model import MODEL_DIGESTS, model_digests
 
@@ -136,37 +143,64 @@ def run(options: RunSettings, corpus: Corpus | None = None) -> RunResults | None
         SystemExit: SIGTERM or SIGHUP has.
     """
     end_with_launcher()
+    check_processes_started()
+    with joined_ranks() as ranks:
+        ranks.agree(
+            facts_of_installation,
+            "installation",
+            "Install the same versions and the same code on every machine, or one environment that all of them share.",
+        )
+        ranks.agree(
+            lambda: facts_of_launch() | facts_of_options(options), "options", "Start the same command on every machine."
+        )
+        return _run(options, corpus, ranks)
+
+
+def _run(options: RunSettings, corpus: Corpus | None, ranks: Ranks) -> RunResults | None:
+    """What :func:`run` does, once the ranks are there."""
     began = time.monotonic()
     _, kind = _KINDS[options.task]
     accelerator = start_accelerator(options)
     folder = RunFolder(str(options.run.output_dir))
-    if not folder.finished:
+    if accelerator.is_main_process and not folder.finished:
         check_place(folder.path)  # before the data are read
     with contextlib.ExitStack() as held:
-        with accelerator.main_process_first():
-            corpus = kind.corpus(options, corpus)
-            _logger.info("%s", corpus.statement)
-            leaks = _contamination(options, corpus)
-            remarks = marked_on_own_training(options, corpus)
-            for warning in (*leaks, *remarks):
-                _logger.warning("warning: %s", warning)
-            for warning in kind.warnings(options, corpus):
-                _logger.warning("%s", warning)
-            inputs = run_inputs(options, corpus, accelerator.num_processes)
-            if accelerator.is_main_process:
-                if folder.finished:
-                    folder.clear_finished()
-                else:
-                    held.enter_context(folder.held())
-            claimed = folder.claim(options, inputs)
-        if folder.finished:
-            _logger.info("%s is finished; its results stand. Choose another --output_dir to repeat it.", folder.path)
-            return read_results(folder.path)
-        if options.run.log_with:
-            accelerator.init_trackers(PROJECT, config=options.flat(), init_kwargs=names_of_run(folder.path))
-        with folder.released_on_error(claimed and accelerator.is_main_process), writing_to(folder.path):
-            task = find_scorer(options.model.scorer).build_task(options, corpus, accelerator)
-            progress, scored = fit(accelerator, task, options, folder)
+        with contextlib.ExitStack() as beginning:
+            with ranks.first_alone():
+                corpus = kind.corpus(options, corpus)
+                _logger.info("%s", corpus.statement)
+                leaks = _contamination(options, corpus)
+                remarks = marked_on_own_training(options, corpus)
+                for warning in (*leaks, *remarks):
+                    _logger.warning("warning: %s", warning)
+                for warning in kind.warnings(options, corpus):
+                    _logger.warning("%s", warning)
+                inputs = run_inputs(options, corpus, accelerator.num_processes)
+                claimed = False
+                if accelerator.is_main_process:
+                    if folder.finished:
+                        folder.clear_finished()
+                    else:
+                        held.enter_context(folder.held())
+                    claimed = folder.claim(options, inputs)
+                beginning.enter_context(folder.released_on_error(claimed))
+            ranks.agree(
+                lambda: facts_of_inputs(inputs),
+                "data",
+                "Copy data, features and encoders anew, or put them where all machines see them.",
+            )
+            # Rank 0 decides for all: on a shared file system the others see late what it has written.
+            if ranks.gathered(accelerator.is_main_process and folder.finished)[0]:
+                _logger.info(
+                    "%s is finished; its results stand. Choose another --output_dir to repeat it.", folder.path
+                )
+                return read_results(folder.path)
+            ranks.check_shared(folder.path)
+            if options.run.log_with:
+                accelerator.init_trackers(PROJECT, config=options.flat(), init_kwargs=names_of_run(folder.path))
+            with writing_to(folder.path):
+                task = find_scorer(options.model.scorer).build_task(options, corpus, accelerator)
+                progress, scored = fit(accelerator, task, options, folder)
         if not progress.complete:
             return None
         with writing_to(folder.path):
@@ -243,7 +277,7 @@ def _write_run(folder: RunFolder, kind: RunKind[Any], done: FinishedRun[Any]) ->
     task = done.task
     record_extractors(task.model.config, cast(SharedData, done.options.data))
     with folder.model_written() as model:
-        task.model.save_pretrained(model)
+        task.model.save_pretrained(model, **({"state_dict": task.whole_weights} if task.whole_weights else {}))
         if getattr(task.model, "text_encoder", None) is not None and task.encoder is not None:
             task.encoder.tokenizer.save_pretrained(model)
         if task.tokenizer is not None:

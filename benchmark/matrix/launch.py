@@ -142,7 +142,9 @@ def _settle(name: str, status: JobStatus, seconds: float, runs_dir: Path, table:
     """Records the outcome of a cell that is over."""
     log = log_file(runs_dir, name)
     if status.exit_code == RUNS_ELSEWHERE:
-        table.set(name, State.REFUSED, status.words or f"another launcher is running it: {log} is locked")
+        table.set(
+            name, State.REFUSED, f"another launcher runs it: {log} is locked{f' ({status.words})' * bool(status.words)}"
+        )
         return None
     if status.state is JobState.CANCELLED:
         table.set(name, State.INTERRUPTED, status.words or "was cancelled; start again to continue")

@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 
 from iemomecp_dataset.benchmark.speed.measurement import SpeedRow, best_seconds
 
-__all__ = ["DEFAULT_CONVERSATIONS", "run"]
+__all__ = ["DEFAULT_CONVERSATIONS", "run", "spoken_conversations", "write_scorer"]
 
 DEFAULT_CONVERSATIONS = 700
 """Conversations of a measurement that takes a few minutes on one thread; 10,000 take an hour."""
@@ -66,7 +66,7 @@ def run(
         with tempfile.TemporaryDirectory() as name:
             encoder, model = _write_model(Path(name), width, layers, hidden_size=256)
             pipeline = EmotionCausePipeline(model)
-            one = next(_conversations(1, seed=1))
+            one = next(spoken_conversations(1, seed=1))
             pipeline(one)
             single = best_seconds(lambda: pipeline(one), 10)
             ours, bare = _in_turn(pipeline, encoder, conversations, passes)
@@ -99,10 +99,10 @@ def _in_turn(pipeline: Any, encoder: Path, conversations: int, passes: int) -> t
     with tqdm(total=passes * conversations, desc="Measuring conversations", unit="conversation", disable=None) as bar:
         for _ in range(passes):
             began = time.perf_counter()
-            for _ in pipeline(_conversations(conversations)):
+            for _ in pipeline(spoken_conversations(conversations)):
                 bar.update()
             best[0] = min(best[0], time.perf_counter() - began)
-            texts = [spoken["text"] for one in _conversations(conversations) for spoken in one]
+            texts = [spoken["text"] for one in spoken_conversations(conversations) for spoken in one]
             began = time.perf_counter()
             _encode(loaded, texts)
             best[1] = min(best[1], time.perf_counter() - began)
@@ -123,7 +123,7 @@ def _encode(encoder: Any, texts: list[str]) -> None:
             model(**chunk)
 
 
-def _conversations(count: int, seed: int = 0) -> Iterator[list[dict[str, str]]]:
+def spoken_conversations(count: int, seed: int = 0) -> Iterator[list[dict[str, str]]]:
     """Conversations as a user gives them, of texts that each occur once."""
     words = _vocabulary()
     random = np.random.default_rng(seed)
@@ -146,14 +146,29 @@ def _vocabulary() -> list[str]:
 
 def _write_model(folder: Path, width: int, layers: int, *, hidden_size: int) -> tuple[Path, Path]:
     """Writes an encoder, and a dialogue scorer on its frozen features; returns both folders."""
-    import torch
-
     from iemomecp_dataset.benchmark.speed.random_minilm import write_random_minilm
-    from iemomecp_dataset.trainers.dialogue.modeling import DialogueScorer, DialogueScorerConfig
-    from iemomecp_dataset.trainers.encoders.pooling import default_layers
 
     # Each word twice, so that it becomes a token of its own.
     encoder = write_random_minilm([" ".join(_vocabulary())] * 2, folder / "encoder", width=width, layers=layers)
+    write_scorer(encoder, folder / "model", width=width, layers=layers, hidden_size=hidden_size)
+    return encoder, folder / "model"
+
+
+def write_scorer(encoder: Path, output_dir: Path, *, width: int, layers: int, hidden_size: int) -> None:
+    """Writes a dialogue scorer with random weights on the frozen features of a text encoder.
+
+    Args:
+        encoder: Folder of the text encoder.
+        output_dir: Folder of the scorer.
+        width: Width of the encoder.
+        layers: Number of its layers.
+        hidden_size: Width of the scorer.
+    """
+    import torch
+
+    from iemomecp_dataset.trainers.dialogue.modeling import DialogueScorer, DialogueScorerConfig
+    from iemomecp_dataset.trainers.encoders.pooling import default_layers
+
     used = default_layers(layers)
     config = DialogueScorerConfig(
         class_names=["pair", "non_pair"],
@@ -164,18 +179,17 @@ def _write_model(folder: Path, width: int, layers: int, *, hidden_size: int) -> 
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        DialogueScorer(config).save_pretrained(folder / "model")
-    return encoder, folder / "model"
+        DialogueScorer(config).save_pretrained(output_dir)
 
 
 def _peak_megabytes(model: Path, count: int) -> float:
     """Peak resident memory of a process that predicts conversations one after the other and keeps none."""
     code = (
         "import sys, torch; torch.set_num_threads(1)\n"
-        "from iemomecp_dataset.benchmark.speed.conversations import _conversations\n"
+        "from iemomecp_dataset.benchmark.speed.conversations import spoken_conversations\n"
         "from iemomecp_dataset.benchmark.speed.measurement import peak_memory\n"
         "from iemomecp_dataset.trainers import EmotionCausePipeline\n"
-        "for _ in EmotionCausePipeline(sys.argv[1])(_conversations(int(sys.argv[2]))): pass\n"
+        "for _ in EmotionCausePipeline(sys.argv[1])(spoken_conversations(int(sys.argv[2]))): pass\n"
         "print(peak_memory())\n"
     )
     done = subprocess.run(

@@ -9,7 +9,13 @@ __all__ = ["write_random_minilm"]
 
 
 def write_random_minilm(
-    texts: Iterable[str], output_dir: str | Path, *, width: int = 384, layers: int = 6, vocabulary: int = 30_522
+    texts: Iterable[str],
+    output_dir: str | Path,
+    *,
+    width: int = 384,
+    layers: int = 6,
+    vocabulary: int = 30_522,
+    heads: int | None = None,
 ) -> Path:
     """Writes a BERT model with the heads, feed-forward size and vocabulary size of MiniLM (6 layers, 384 wide).
 
@@ -19,6 +25,7 @@ def write_random_minilm(
         width: Hidden size; smaller values are for trials.
         layers: Number of layers.
         vocabulary: Number of token embeddings.
+        heads: Number of attention heads; by default of MiniLM's width, 32.
 
     Returns:
         The folder.
@@ -36,7 +43,7 @@ def write_random_minilm(
         vocab_size=vocabulary,
         hidden_size=width,
         num_hidden_layers=layers,
-        num_attention_heads=max(1, width // 32),
+        num_attention_heads=heads or max(1, width // 32),
         intermediate_size=4 * width,
         pad_token_id=tokenizer.pad_token_id,
     )

@@ -25,7 +25,6 @@ import dataclasses
 import itertools
 import math
 import shlex
-import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,6 +32,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iemomecp_dataset.command_line import OptionParser, command_hint, option
+from iemomecp_dataset.command_process import end_by_signals
 from iemomecp_dataset.errors import UsageError, require_packages
 from iemomecp_dataset.jobs.options import BackendOptions, check_backend, open_backend, preview
 from iemomecp_dataset.options import DialogueConfig
@@ -124,13 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     to_cancel = ""
     if any(entry.to_run for entry in planned):
         require_packages("torch", "transformers", "accelerate", extra="train")
-        # SIGTERM, from a scheduler, ends the launcher like Ctrl-C. A background job of a shell script ignores SIGINT,
-        # and all its cells would, too.
-        for how in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(how, signal.default_int_handler)
-        # A closed terminal likewise, but under nohup: the cells have no terminal, and would go on without a launcher.
-        if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-            signal.signal(signal.SIGHUP, signal.default_int_handler)
+        end_by_signals()
         backend = open_backend(options, options.runs_dir, cpus=options.cpus_per_cell, gpus=options.gpus_per_cell)
         outcome = run_cells(planned, options.runs_dir, backend, table, wait=not options.no_wait)
         to_cancel = backend.cancel_command

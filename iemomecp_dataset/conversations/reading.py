@@ -26,8 +26,12 @@ __all__ = [
     "read_conversation_file",
     "read_conversation_text",
     "read_conversations",
+    "renamed",
     "with_recording",
 ]
+
+DEFAULT_NAME = "conversation"
+"""What a conversation is called that has no name, and is not from a file."""
 
 _ACCEPTED = (
     "a list of {'speaker', 'text'} objects or of (speaker, text) tuples, text of 'Speaker: words' lines, the name of a "
@@ -65,7 +69,7 @@ def read_conversations(
     """
     if missing_speaker not in get_args(MissingSpeaker):
         raise UsageError(f"missing_speaker must be 'error' or 'previous', but is {missing_speaker!r}.")
-    default = name or "conversation"
+    default = name or DEFAULT_NAME
     found, single = _read(given, default, missing_speaker)
     return _with_different_names(found, default), single
 
@@ -104,7 +108,7 @@ def read_conversation_text(
     Raises:
         InvalidDataError: It has none of the formats, or what it holds is invalid.
     """
-    default = name or "conversation"
+    default = name or DEFAULT_NAME
     return _with_different_names(_read_text(text, default, "the text", missing_speaker)[0], default)
 
 
@@ -131,7 +135,7 @@ def read_conversation_bytes(
         >>> conversation.utterances[0].speaker
         'Zoë'
     """
-    default = name or "conversation"
+    default = name or DEFAULT_NAME
     text, notes = decode(data, where)
     conversations, _ = _read_text(text, default, where, missing_speaker, notes)
     return _with_different_names(conversations, default)
@@ -246,12 +250,31 @@ def _read_text(
 
 
 def _read_file(path: Path, missing_speaker: MissingSpeaker) -> tuple[list[Conversation], bool]:
+    if path.suffix.lower() == ".parquet":
+        return _read_rows(path), False
     text, notes = decode(read_bytes(path), str(path))
     if not text.strip():
         raise InvalidDataError(f"{path}: the file is empty. A conversation needs at least one utterance.")
     source = Source(str(path), path.parent, missing_speaker)
     reading, format_name = read_formatted(text, source, SUFFIXES.get(path.suffix.lower()))
     return _finished(dataclasses.replace(reading, notes=(*notes, *reading.notes)), format_name, path.stem)
+
+
+def _read_rows(path: Path) -> list[Conversation]:
+    from iemomecp_dataset.conversations.streaming import open_records  # pyarrow, for this format alone
+
+    file = open_records(path)
+    found: list[Conversation] = []
+    try:
+        for record in file.records():
+            if record.error is not None:
+                raise record.error
+            found += record.conversations
+    finally:
+        file.close()
+    if not found:
+        raise InvalidDataError(f"{path}: the file is empty. A conversation needs at least one utterance.")
+    return found
 
 
 def _finished(reading: Reading, format_name: str, name: str) -> tuple[list[Conversation], bool]:
@@ -269,17 +292,35 @@ def _with_different_names(conversations: list[Conversation], default: str) -> li
         name = conversation.name
         if name in taken:
             number = numbers.get(name, 2)
-            while (renamed := f"{name}_{number}") in names:
+            while (new := f"{name}_{number}") in names:
                 number += 1
             numbers[name] = number + 1
-            names.add(renamed)
-            notes = conversation.notes
-            if name != default:
-                notes = (*notes, f"Called {renamed}, as there is another conversation called {name}.")
-            conversation = dataclasses.replace(conversation, name=renamed, notes=notes)
+            names.add(new)
+            conversation = renamed(conversation, new, default)
         taken.add(conversation.name)
         found.append(conversation)
     return found
+
+
+def renamed(conversation: Conversation, name: str, default: str = DEFAULT_NAME) -> Conversation:
+    """Gives a conversation another name, as another one is called as it was.
+
+    Args:
+        conversation: The conversation.
+        name: Its new name.
+        default: What conversations without a name are called: that it has another then needs no note.
+
+    Returns:
+        The conversation, with a note.
+
+    Example:
+        >>> renamed(Conversation("trip", ()), "trip_2").notes
+        ('Called trip_2, as there is another conversation called trip.',)
+    """
+    notes = conversation.notes
+    if conversation.name != default:
+        notes = (*notes, f"Called {name}, as there is another conversation called {conversation.name}.")
+    return dataclasses.replace(conversation, name=name, notes=notes)
 
 
 def _exists(path: Path) -> bool:

@@ -11,11 +11,23 @@ from iemomecp_dataset.conversations.fields import FIELDS, add_record, fields_of,
 from iemomecp_dataset.errors import InvalidDataError
 from iemomecp_dataset.excerpts import shown
 
-__all__ = ["is_utterance", "listed_utterances", "read_conversation_record", "read_json_value", "read_utterances"]
+__all__ = [
+    "NAMES",
+    "UTTERANCES",
+    "is_utterance",
+    "listed_utterances",
+    "read_conversation_record",
+    "read_json_value",
+    "read_utterances",
+]
 
-_UTTERANCES = ("utterances", "conversation", "dialogue", "dialog", "turns", "messages", "lines")
+UTTERANCES = ("utterances", "conversation", "dialogue", "dialog", "turns", "messages", "lines")
+"""Keys under which a conversation lists its utterances, lower case; the first that holds a list counts."""
+
 _CONVERSATIONS = ("conversations", "dialogues", "dialogs")
-_NAMES = (*FIELDS["dialogue_id"], "name", "id")
+NAMES = (*FIELDS["dialogue_id"], "name", "id")
+"""Keys of the name of a conversation, lower case; the first that is there counts."""
+
 _EXPECTED = "an object with 'speaker' and 'text', or a (speaker, text) pair"
 
 
@@ -47,7 +59,7 @@ def listed_utterances(record: Mapping[Any, Any]) -> Any | None:
         The key, or None if this is no conversation.
     """
     keys = {str(key).strip().lower(): key for key in record}
-    for name in _UTTERANCES:
+    for name in UTTERANCES:
         if name in keys and isinstance(record[keys[name]], list | tuple):
             return keys[name]
     return None
@@ -77,7 +89,7 @@ def read_conversation_record(given: Any, where: str, folder: Path | None = None)
                 "utterances, or an object that has one under 'utterances'."
             )
         keys = {str(other).strip().lower(): other for other in given if other != key}
-        named = next((keys[candidate] for candidate in _NAMES if candidate in keys), None)
+        named = next((keys[candidate] for candidate in NAMES if candidate in keys), None)
         name = None if named is None else name_of(given[named], where)
         unused = {str(other): None for other in given if other not in (key, named)}
         given = given[key]

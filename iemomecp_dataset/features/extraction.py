@@ -1,26 +1,25 @@
 """Extracts feature vectors from the media or texts of a corpus: plan, decode ahead, encode, write shards and index.
 
 Each shard is written atomically, and the plan fixes its utterances. An extraction can therefore be killed at any time:
-the next run computes the missing shards, and the store is identical to the byte. Processes share the shards by number;
-the first one that finds all of them written writes the index.
+the next run computes the missing shards, and the store is identical to the byte, whatever the number of processes that
+share it. The one that writes the last shard writes the index.
 """
 
 from __future__ import annotations
 
 import os
 import platform
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from iemomecp_dataset.command_line import circumstances
 from iemomecp_dataset.errors import IemomecpError, InvalidDataError, UsageError
 from iemomecp_dataset.features.encoders.devices import torch_device
 from iemomecp_dataset.features.encoders.model_loading import require_torch
+from iemomecp_dataset.features.encoding import Encoder, dtype_of, encoded_batches
 from iemomecp_dataset.features.extraction_options import ExtractionOptions
 from iemomecp_dataset.features.extraction_plan import (
     PLAN_NAME,
@@ -30,18 +29,43 @@ from iemomecp_dataset.features.extraction_plan import (
     read_plan,
 )
 from iemomecp_dataset.features.frames.shards import read_frame_shard, write_frame_shard
-from iemomecp_dataset.features.frames.store import MANIFEST_NAME, write_manifest
-from iemomecp_dataset.features.store.store_card import StoreCard, claim_store
-from iemomecp_dataset.features.store.store_index import missing_shards, write_index
+from iemomecp_dataset.features.frames.store import MANIFEST_NAME, manifest_statuses, write_manifest
+from iemomecp_dataset.features.shares import shares
+from iemomecp_dataset.features.store.store_card import StoreCard, claim_store, read_card
+from iemomecp_dataset.features.store.store_index import index_statuses, missing_shards, write_index
 from iemomecp_dataset.features.store.store_layout import INDEX_NAME, README_NAME, shard_name
-from iemomecp_dataset.features.store.store_rows import FeatureProblem, RowRecord, StoreRow, finite_row
+from iemomecp_dataset.features.store.store_rows import RowRecord, StoreRow
 from iemomecp_dataset.features.store.store_shards import read_shard, write_shard
 from iemomecp_dataset.features.work_items import CorpusItems, WorkItem, corpus_items
-from iemomecp_dataset.files.locks import share_folder
+from iemomecp_dataset.files.locks import locked_file, share_folder
+from iemomecp_dataset.progress import bars_hidden
 
-__all__ = ["Encoder", "ExtractionResult", "PlannedExtraction", "encode_items", "extract", "open_encoder", "plan"]
+__all__ = [
+    "ENCODER_WORDS",
+    "Encoder",
+    "ExtractionResult",
+    "PlannedExtraction",
+    "ShardWriter",
+    "complete_store",
+    "counted",
+    "encode_items",
+    "extract",
+    "open_encoder",
+    "plan",
+    "remove_incomplete",
+]
 
-_BATCHES_AHEAD = 3
+ENCODER_WORDS = {
+    "audio": "audio encoder",
+    "video": "video encoder",
+    "frames": "vision tower",
+    "text": "text encoder",
+    "event": "text encoder",
+}
+"""How messages call the encoder of each modality."""
+
+_INDEX_LOCK = ".index.lock"
+"""Locked by the process that writes the index, so that of those that end together one does."""
 
 
 @dataclass(frozen=True)
@@ -84,24 +108,6 @@ class ExtractionResult:
     computed: int
     statuses: Mapping[str, int]
     examples: Mapping[str, Sequence[tuple[str, str]]]
-
-
-class Encoder(Protocol):
-    """A pretrained encoder with what prepares its input.
-
-    Attributes:
-        size: Width of a vector.
-        revision: Commit of the model, or a hash of its folder.
-    """
-
-    size: int
-    revision: str
-
-    def decode(self, item: WorkItem) -> Any:
-        """Reads and prepares an utterance; thread-safe."""
-
-    def encode(self, batch: Sequence[Any]) -> list[StoreRow]:
-        """Encodes prepared utterances in one batch."""
 
 
 def plan(options: ExtractionOptions) -> PlannedExtraction:
@@ -161,32 +167,164 @@ def extract(options: ExtractionOptions) -> ExtractionResult:
     options.check()
     require_torch()
     index, total, local_rank = _share(options)
-    folder = Path(options.output_dir)
-    corpus = corpus_items(options)
-    crop = _crops(options, corpus)
-    import torch
-
-    device = torch_device(options.device, local_rank)
-    encoder = _load_encoder(options, device, crop)
+    writer = ShardWriter(options, local_rank=local_rank)
     # Several processes may write one store, each its share or, started by mistake, the same: shards replace their like.
-    with share_folder(folder) as alone:
-        plan_, card = _claim(folder, options, corpus, encoder, device, crop)
+    with share_folder(writer.folder):
+        writer.claim()
+        mine = shares(writer.plan.shards, total)[index]
         if options.retry_missing:
-            _remove_incomplete(folder, card)
-        left = missing_shards(folder, card.n_shards)
-        mine = [shard for shard in left if shard % total == index]
-        computed = 0
+            remove_incomplete(writer.folder, writer.card, mine)
+        computed = sum(writer.write(mine))
+    left = missing_shards(writer.folder, writer.card.n_shards)
+    if left:
+        return ExtractionResult(writer.folder, writer.card, False, len(left), computed, {}, {})
+    return complete_store(options, writer.corpus, computed=computed, once=total > 1)
+
+
+class ShardWriter:
+    """Corpus, encoder and plan of an extraction: writes shard files of its store, in any order.
+
+    Args:
+        options: Corpus, modality, model, settings, folder.
+        local_rank: Number of this process on its machine, which chooses its GPU where there are several.
+
+    Attributes:
+        folder: The store.
+        corpus: The utterances.
+        plan: Batches and shards.
+        card: Card of the store.
+
+    Raises:
+        UsageError: The device does not exist, or a setting does not fit the corpus or the model.
+        MissingModelError: The model is neither on disk nor reachable.
+        IemomecpError: The corpus cannot be loaded.
+    """
+
+    def __init__(self, options: ExtractionOptions, *, local_rank: int = 0):
+        self._options = options
+        self.folder = Path(options.output_dir)
+        self.corpus = corpus_items(options)
+        crop = _crops(options, self.corpus)
+        self._device = torch_device(options.device, local_rank)
+        self._encoder = _load_encoder(options, self._device, crop)
+        resumed = (self.folder / PLAN_NAME).is_file()
+        self.plan = read_plan(self.folder) if resumed else plan_extraction(self.corpus.items, options)
+        self.card = _card(options, self.corpus, self._encoder, self._device, crop, len(self.plan.shards))
+
+    def claim(self) -> None:
+        """Claims the folder for this extraction, and keeps its plan there.
+
+        Raises:
+            UsageError: It has something else.
+        """
+        claim_store(self.folder, self.card)
+        keep_plan(self.folder, self.plan)
+
+    def write(self, numbers: Iterable[int]) -> Iterator[int]:
+        """Computes and writes shard files that are missing, behind a progress bar over the utterances.
+
+        Args:
+            numbers: Their numbers; those that are written already are left alone.
+
+        Yields:
+            The number of utterances of each file, once it is written.
+
+        Raises:
+            UsageError: The device lacks memory.
+            InvalidDataError: With ``strict``: an utterance gets no vector.
+        """
+        import torch
+        from tqdm.auto import tqdm
+
+        options, card = self._options, self.card
+        left = frozenset(missing_shards(self.folder, card.n_shards))
+        mine = [number for number in numbers if number in left]
+        sizes = [sum(map(len, shard)) for shard in self.plan.shards]
+        there = sum(sizes) - sum(sizes[number] for number in left)
+        items = {item.utterance_id: item for item in self.corpus.items}
+        work = ((number, batch) for number in mine for batch in self.plan.shards[number])
+        rows: list[StoreRow] = []
         try:
-            computed = _write_shards(folder, options, card, corpus, plan_, mine, encoder)
+            with tqdm(
+                total=there + sum(sizes[number] for number in mine),
+                initial=there,
+                desc=f"Extracting {options.modality}",
+                unit="utt",
+                disable=options.quiet or bool(bars_hidden()),
+            ) as bar:
+                for number, encoded in encoded_batches(self._encoder, items, work, options, self._device.type):
+                    rows += encoded
+                    bar.update(len(encoded))
+                    if len(rows) < sizes[number]:
+                        continue
+                    path = self.folder / shard_name(number, card.n_shards)
+                    if card.modality == "frames":
+                        write_frame_shard(path, rows, card.size)
+                    else:
+                        write_shard(path, rows, card.size, card.dtype)
+                    rows = []
+                    yield sizes[number]
         except torch.OutOfMemoryError:
             raise UsageError(
-                f"The device {device} has too little memory for these batches. Give a lower --batch_size (and, for "
-                "audio, --batch_seconds) and a new --output-dir, because the batches of a store are fixed."
+                f"The device {self._device} has too little memory for these batches. Give a lower --batch_size (and, "
+                "for audio, --batch_seconds) and a new --output-dir, because the batches of a store are fixed."
             ) from None
-        left = missing_shards(folder, card.n_shards)
-        if left:
-            return ExtractionResult(folder, card, False, len(left), computed, {}, {})
-        statuses, examples = _finish(folder, card, corpus, options, alone)
+
+
+def complete_store(
+    options: ExtractionOptions, corpus: CorpusItems, *, computed: int = 0, once: bool = False
+) -> ExtractionResult:
+    """Writes the index of a store whose shards are all there, and counts its statuses.
+
+    Args:
+        options: The extraction.
+        corpus: Its utterances.
+        computed: Number of utterances that were computed for it now, for the result.
+        once: Leave the index to another process that writes it at this moment; the result is then not complete.
+
+    Returns:
+        The result.
+
+    Raises:
+        InvalidDataError: With ``strict``: an utterance has no vector. Of frames, unless ``allow_missing``: more than
+            1 % of the clips are missing or cannot be decoded. Or a shard is damaged.
+    """
+    folder = Path(options.output_dir)
+    card = read_card(folder)
+    with share_folder(folder) as alone, locked_file(folder / _INDEX_LOCK) as mine:
+        if once and mine is False:
+            return ExtractionResult(folder, card, False, 0, computed, {}, {})
+        try:
+            _write_index(folder, card, corpus, options)
+        finally:
+            if mine is not False:
+                (folder / _INDEX_LOCK).unlink(missing_ok=True)
+        # Removes the temporary files of killed writers; while another process writes, one of them may be its.
+        if alone():
+            for path in folder.glob(".shard-*.partial"):
+                path.unlink(missing_ok=True)
+        return counted(options, computed=computed)
+
+
+def counted(options: ExtractionOptions, *, computed: int = 0) -> ExtractionResult:
+    """Counts the statuses of a store whose index is written.
+
+    Args:
+        options: The extraction.
+        computed: Number of utterances that were computed for it now, for the result.
+
+    Raises:
+        InvalidDataError: With ``strict``: an utterance has no vector.
+    """
+    folder = Path(options.output_dir)
+    card = read_card(folder)
+    statuses, examples = (manifest_statuses if card.modality == "frames" else index_statuses)(folder)
+    if options.strict and set(statuses) != {"ok"}:
+        status, found = next(iter(examples.items()))
+        raise InvalidDataError(
+            f"{folder}: {sum(statuses.values()) - statuses['ok']} utterances have no vector, such as {found[0][0]} "
+            f"({status}: {found[0][1]}), and --strict allows none. Repair their media and add --retry_missing."
+        )
     return ExtractionResult(folder, card, True, 0, computed, statuses, examples)
 
 
@@ -231,20 +369,18 @@ def encode_items(
     from tqdm.auto import tqdm
 
     planned = plan_extraction(items, options)
-    work = [(number, position) for number, shard in enumerate(planned.shards) for position in range(len(shard))]
+    work = ((number, batch) for number, shard in enumerate(planned.shards) for batch in shard)
     by_id = {item.utterance_id: item for item in items}
-    pool = ThreadPoolExecutor(options.num_workers, thread_name_prefix="decode")
+    device = torch_device(options.device).type
     try:
         with tqdm(
             total=len(items), desc=f"Encoding {options.modality}", unit="utt", delay=2, disable=not progress
         ) as bar:
-            for _, _, futures in _decoded_ahead(pool, encoder, by_id, planned, work):
-                yield from _encoded(encoder, futures, options)
-                bar.update(len(futures))
+            for _, rows in encoded_batches(encoder, by_id, work, options, device):
+                yield from rows
+                bar.update(len(rows))
     except torch.OutOfMemoryError:
         raise UsageError(f"The {options.modality} encoder needs more memory than the device has. Use cpu.") from None
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _share(options: ExtractionOptions) -> tuple[int, int, int]:
@@ -287,11 +423,9 @@ def _load_encoder(options: ExtractionOptions, device: Any, crop: bool) -> Encode
     return TextEmbedder(options, device)
 
 
-def _claim(
-    folder: Path, options: ExtractionOptions, corpus: CorpusItems, encoder: Encoder, device: Any, crop: bool
-) -> tuple[ExtractionPlan, StoreCard]:
-    resumed = (folder / PLAN_NAME).is_file()
-    planned = read_plan(folder) if resumed else plan_extraction(corpus.items, options)
+def _card(
+    options: ExtractionOptions, corpus: CorpusItems, encoder: Encoder, device: Any, crop: bool, n_shards: int
+) -> StoreCard:
     not_settings = circumstances(ExtractionOptions)
     settings = {
         name: value for name, value in vars(options).items() if name not in not_settings and _concerns(name, options)
@@ -301,7 +435,7 @@ def _claim(
     libraries += {"audio": ["soundfile", "av"], "video": ["av", "pillow"], "frames": ["av", "pillow"]}.get(
         options.modality, ["tokenizers"]
     )
-    card = StoreCard(
+    return StoreCard(
         modality=options.modality,
         model=Path(options.model_name).name if Path(options.model_name).is_dir() else options.model_name,
         revision=encoder.revision,
@@ -309,17 +443,14 @@ def _claim(
         corpus_fingerprints=dict(corpus.fingerprints),
         utterances=corpus.digest,
         n_utterances=len(corpus.items),
-        n_shards=len(planned.shards),
+        n_shards=n_shards,
         synthetic=corpus.synthetic,
         size=encoder.size,
-        dtype=_dtype(options),
+        dtype=dtype_of(options),
         settings={name: value for name, value in settings.items() if value is not None},
         versions={name: version(name) for name in libraries}
         | {"python": platform.python_version(), "device": device.type},
     )
-    claim_store(folder, card)
-    keep_plan(folder, planned)
-    return planned, card
 
 
 _CONCERNS = {
@@ -344,14 +475,18 @@ def _concerns(name: str, options: ExtractionOptions) -> bool:
     return options.modality in _CONCERNS.get(name, (options.modality,))
 
 
-def _dtype(options: ExtractionOptions) -> str:
-    # Tokens of frames are many: hundreds per clip.
-    return "float16" if options.modality == "frames" else options.store_dtype
+def remove_incomplete(folder: Path, card: StoreCard, numbers: Iterable[int]) -> None:
+    """Removes the shards that lack vectors, and the index if there are any.
 
+    Args:
+        folder: The store.
+        card: Its card.
+        numbers: Numbers of the shards that are looked at.
 
-def _remove_incomplete(folder: Path, card: StoreCard) -> None:
-    """Removes the shards that lack vectors, and the index if there are any."""
-    for number in range(card.n_shards):
+    Raises:
+        InvalidDataError: A shard is damaged.
+    """
+    for number in numbers:
         path = folder / shard_name(number, card.n_shards)
         if path.is_file() and any(record.status != "ok" for record in _records(path, card)):
             for name in (INDEX_NAME, README_NAME, MANIFEST_NAME):
@@ -363,109 +498,14 @@ def _records(path: Path, card: StoreCard) -> list[RowRecord]:
     return (read_frame_shard(path, card.size) if card.modality == "frames" else read_shard(path)).records
 
 
-def _write_shards(
-    folder: Path,
-    options: ExtractionOptions,
-    card: StoreCard,
-    corpus: CorpusItems,
-    plan_: ExtractionPlan,
-    mine: Sequence[int],
-    encoder: Encoder,
-) -> int:
-    from tqdm.auto import tqdm
-
-    items = {item.utterance_id: item for item in corpus.items}
-    sizes = [sum(map(len, shard)) for shard in plan_.shards]
-    there = sum(sizes) - sum(sizes[number] for number in missing_shards(folder, card.n_shards))
-    todo = sum(sizes[number] for number in mine)
-    work = [(number, position) for number in mine for position in range(len(plan_.shards[number]))]
-    pool = ThreadPoolExecutor(options.num_workers, thread_name_prefix="decode")
-    try:
-        with tqdm(
-            total=there + todo, initial=there, desc=f"Extracting {options.modality}", unit="utt", disable=options.quiet
-        ) as bar:
-            rows: list[StoreRow] = []
-            for number, position, futures in _decoded_ahead(pool, encoder, items, plan_, work):
-                rows += _encoded(encoder, futures, options)
-                bar.update(len(futures))
-                if position == len(plan_.shards[number]) - 1:
-                    path = folder / shard_name(number, card.n_shards)
-                    if card.modality == "frames":
-                        write_frame_shard(path, rows, card.size)
-                    else:
-                        write_shard(path, rows, card.size, card.dtype)
-                    rows = []
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-    return todo
-
-
-def _decoded_ahead(
-    pool: ThreadPoolExecutor,
-    encoder: Encoder,
-    items: Mapping[str, WorkItem],
-    plan_: ExtractionPlan,
-    work: Sequence[tuple[int, int]],
-) -> Iterator[tuple[int, int, list[tuple[str, Future[Any]]]]]:
-    """Yields the batches in order, decoding some ahead while one is encoded."""
-    ahead: deque[tuple[int, int, list[tuple[str, Future[Any]]]]] = deque()
-    for number, position in work:
-        batch = plan_.shards[number][position]
-        ahead.append((number, position, [(key, pool.submit(encoder.decode, items[key])) for key in batch]))
-        if len(ahead) > _BATCHES_AHEAD:
-            yield ahead.popleft()
-    while ahead:
-        yield ahead.popleft()
-
-
-def _encoded(
-    encoder: Encoder, futures: Sequence[tuple[str, Future[Any]]], options: ExtractionOptions
-) -> list[StoreRow]:
-    rows: dict[str, StoreRow] = {}
-    batch = []
-    for key, future in futures:
-        try:
-            batch.append(future.result())
-        except FeatureProblem as problem:
-            rows[key] = StoreRow(key, problem.status, reason=problem.reason)
-    if batch:
-        rows |= {row.utterance_id: finite_row(row, _dtype(options)) for row in encoder.encode(batch)}
-    if options.strict:
-        for key, _ in futures:
-            if rows[key].status != "ok":
-                raise InvalidDataError(
-                    f"utterance {key} gets no vector ({rows[key].status}: {rows[key].reason}), and --strict allows "
-                    "none. Repair its media and run the command again, or omit --strict to record the reason instead."
-                )
-    return [rows[key] for key, _ in futures]
-
-
-def _finish(
-    folder: Path, card: StoreCard, corpus: CorpusItems, options: ExtractionOptions, alone: Callable[[], bool]
-) -> tuple[Counter[str], dict[str, list[tuple[str, str]]]]:
+def _write_index(folder: Path, card: StoreCard, corpus: CorpusItems, options: ExtractionOptions) -> None:
     ids = [item.utterance_id for item in corpus.items]
     try:
         if card.modality == "frames":
-            statuses = write_manifest(folder, card, ids, allow_missing=options.allow_missing)
+            write_manifest(folder, card, ids, allow_missing=options.allow_missing)
         else:
-            statuses = write_index(folder, card, ids)
+            write_index(folder, card, ids)
     except IemomecpError:
         for name in (INDEX_NAME, MANIFEST_NAME):
             (folder / name).unlink(missing_ok=True)
         raise
-    # Removes the temporary files of killed writers; while another process writes, one of them may be its.
-    if alone():
-        for path in folder.glob(".shard-*.partial"):
-            path.unlink(missing_ok=True)
-    examples: dict[str, list[tuple[str, str]]] = {}
-    for number in range(card.n_shards):
-        for record in _records(folder / shard_name(number, card.n_shards), card):
-            if record.status != "ok" and len(examples.setdefault(record.status, [])) < 3:
-                examples[record.status].append((record.utterance_id, record.reason or ""))
-    if options.strict and set(statuses) != {"ok"}:
-        first = next(iter(examples.items()))
-        raise InvalidDataError(
-            f"{folder}: {sum(statuses.values()) - statuses['ok']} utterances have no vector, such as {first[1][0][0]} "
-            f"({first[0]}: {first[1][0][1]}), and --strict allows none. Repair their media and add --retry_missing."
-        )
-    return statuses, examples

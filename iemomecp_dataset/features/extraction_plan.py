@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,15 @@ from iemomecp_dataset.features.extraction_options import ExtractionOptions
 from iemomecp_dataset.features.work_items import WorkItem
 from iemomecp_dataset.files import read_json, write_bytes
 
-__all__ = ["PLAN_NAME", "ExtractionPlan", "keep_plan", "plan_extraction", "read_plan"]
+__all__ = ["PLAN_NAME", "ExtractionPlan", "keep_plan", "plan_extraction", "read_plan", "utterance_costs"]
 
 PLAN_NAME = "plan.json"
 """The plan is kept in the store, so that a resumed extraction has the same batches even if media were repaired."""
+
+_MOST_SECONDS = 1800.0
+_MOST_CHARACTERS = 100_000.0
+"""Bounds of a shard file, beside its number of utterances: what is lost of it when a process is killed is not much. A
+plan of ordinary utterances (128 of 4 s, of 60 characters) is the same without them."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,9 @@ def plan_extraction(items: Sequence[WorkItem], options: ExtractionOptions) -> Ex
 
     Utterances of similar length share a batch, which keeps padding small; batches of audio also respect a budget of
     seconds, padding included. Video is ordered by file and time, because decoding seeks within a file. Clips
-    whose frames become tokens are batches of their own.
+    whose frames become tokens are batches of their own. A shard ends at its number of utterances, and of
+    audio at half an hour, of texts at 100,000 characters; a batch that is longer is a shard of its own. Of video each
+    utterance has a fixed number of frames.
 
     Args:
         items: All utterances.
@@ -51,14 +59,10 @@ def plan_extraction(items: Sequence[WorkItem], options: ExtractionOptions) -> Ex
     Returns:
         The plan.
     """
+    costs = utterance_costs(items, options)
     if options.modality in ("video", "frames"):
-        costs = {item.utterance_id: 0.0 for item in items}
         order = sorted(items, key=lambda item: (str(item.media), item.start or 0.0, item.utterance_id))
-    elif not options.needs_media:
-        costs = {item.utterance_id: float(len(item.text)) for item in items}
-        order = sorted(items, key=lambda item: (costs[item.utterance_id], item.utterance_id))
     else:
-        costs = {item.utterance_id: _seconds(item) for item in items}
         order = sorted(items, key=lambda item: (costs[item.utterance_id], item.utterance_id))
     budget = options.batch_seconds if options.modality == "audio" else float("inf")
     largest = 1 if options.modality == "frames" else options.batch_size
@@ -72,11 +76,33 @@ def plan_extraction(items: Sequence[WorkItem], options: ExtractionOptions) -> Ex
             longest = cost
         batches[-1].append(item.utterance_id)
     shards: list[list[tuple[str, ...]]] = []
+    most = {"audio": _MOST_SECONDS, "text": _MOST_CHARACTERS, "event": _MOST_CHARACTERS}.get(options.modality, math.inf)
+    in_shard = 0.0
     for batch in batches:
-        if not shards or sum(map(len, shards[-1])) >= options.shard_size:
+        cost = sum(costs[key] for key in batch)
+        if not shards or sum(map(len, shards[-1])) >= options.shard_size or in_shard + cost > most:
             shards.append([])
+            in_shard = 0.0
         shards[-1].append(tuple(batch))
+        in_shard += cost
     return ExtractionPlan(tuple(tuple(shard) for shard in shards))
+
+
+def utterance_costs(items: Sequence[WorkItem], options: ExtractionOptions) -> dict[str, float]:
+    """Estimates the work of each utterance.
+
+    Args:
+        items: All utterances.
+        options: The modality.
+
+    Returns:
+        By utterance id: seconds of media, 0 where they are not known; of texts the number of characters.
+    """
+    if not options.needs_media:
+        return {item.utterance_id: float(len(item.text)) for item in items}
+    if options.modality == "audio":
+        return {item.utterance_id: _seconds(item) for item in items}
+    return {item.utterance_id: max(item.seconds or 0.0, 0.0) for item in items}
 
 
 def keep_plan(folder: Path, plan: ExtractionPlan) -> None:

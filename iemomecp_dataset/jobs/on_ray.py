@@ -12,7 +12,7 @@ from iemomecp_dataset.errors import MissingDataError, TrainingError, UsageError,
 from iemomecp_dataset.jobs.job import RUNS_ELSEWHERE, Job, JobState, JobStatus
 from iemomecp_dataset.jobs.process import LOCK_PAUSE, run_to_end, runs_elsewhere_words
 
-__all__ = ["RayBackend"]
+__all__ = ["RayBackend", "start_ray"]
 
 _START = 10.0
 """Seconds in which a task has started and has found whether its job runs elsewhere."""
@@ -39,32 +39,15 @@ class RayBackend:
     cancel_command = ""
 
     def __init__(self, *, address: str | None = None, slots: int = 1, cpus: float = 1.0, gpus: float = 0.0):
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # ray would ask, or report usage
-        # Ray lowers the priority of its workers by default; here they keep that of jobs in local slots.
-        os.environ.setdefault("RAY_worker_niceness", "0")
-        # Ray's own future default: CUDA_VISIBLE_DEVICES of a task without GPUs is left as it is set.
-        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-        try:
-            import ray
-        except ImportError as error:
-            raise missing_extra("ray", "cluster") from error
-        self._ray: Any = ray
         if gpus < 0 or cpus <= 0 or slots < 1:
             raise UsageError(
                 "A job on ray needs more than 0 CPUs, 0 or more GPUs, and at least one slot, but they are "
                 f"{cpus:g}, {gpus:g} and {slots}."
             )
-        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
-        if address is None:
-            _start_here(ray, max(1, round(slots * cpus)), quiet)
-        else:
-            try:
-                ray.init(address=address, **quiet)
-            except (ConnectionError, TimeoutError, ValueError) as error:
-                raise MissingDataError(
-                    f"There is no ray cluster at {address} ({error}). Start one with: ray start --head"
-                ) from None
-        has = ray.cluster_resources()
+        has = start_ray(address, cpus=max(1, round(slots * cpus)))
+        import ray
+
+        self._ray: Any = ray
         by = [int(has.get("CPU", 0) / cpus + 1e-9)] + ([int(has.get("GPU", 0) / gpus + 1e-9)] if gpus else [])
         if min(by) < 1:
             ray.shutdown()
@@ -144,6 +127,44 @@ class RayBackend:
             if isinstance(error, self._ray.exceptions.TaskCancelledError):
                 return JobStatus(JobState.CANCELLED)
             return JobStatus(JobState.ENDED, None, f"its machine or worker was lost ({type(error).__name__})")
+
+
+def start_ray(address: str | None, *, cpus: int) -> dict[str, float]:
+    """Connects this process with ray, without bars, reports of usage and the output of workers.
+
+    Args:
+        address: Address of a cluster (``auto``, ``ray://host:10001``); ``None`` starts ray on this machine until
+            ``ray.shutdown()``.
+        cpus: CPU cores that ray counts, if it is started here.
+
+    Returns:
+        What the whole cluster has: ``CPU``, ``GPU`` and more.
+
+    Raises:
+        MissingDependencyError: Ray is not installed.
+        TrainingError: Ray cannot be started here.
+        MissingDataError: There is no cluster at the address.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # ray would ask, or report usage
+    # Ray lowers the priority of its workers by default; here they keep that of jobs in local slots.
+    os.environ.setdefault("RAY_worker_niceness", "0")
+    # Ray's own future default: CUDA_VISIBLE_DEVICES of a task without GPUs is left as it is set.
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    try:
+        import ray
+    except ImportError as error:
+        raise missing_extra("ray", "cluster") from error
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    if address is None:
+        _start_here(ray, cpus, quiet)
+    else:
+        try:
+            ray.init(address=address, **quiet)
+        except (ConnectionError, TimeoutError, ValueError) as error:
+            raise MissingDataError(
+                f"There is no ray cluster at {address} ({error}). Start one with: ray start --head"
+            ) from None
+    return dict(ray.cluster_resources())
 
 
 def _start_here(ray: Any, cpus: int, quiet: Mapping[str, Any]) -> None:

@@ -14,14 +14,23 @@ import logging
 import os
 import secrets
 import shlex
+import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
-from iemomecp_dataset.errors import IemomecpError, TrainingError, UsageError, missing_extra
+from iemomecp_dataset.errors import (
+    IemomecpError,
+    InvalidDataError,
+    MissingDataError,
+    TrainingError,
+    UsageError,
+    missing_extra,
+)
 from iemomecp_dataset.files import make_folder, read_json, write_json
 from iemomecp_dataset.files.locks import locked_file
 from iemomecp_dataset.jobs.job import Job, JobState, JobStatus
@@ -51,6 +60,8 @@ _SUBMITTING_SECONDS = 30.0
 _RECORD_SECONDS = 20.0
 """How long a file that a node has written may be unseen here, as network file systems keep what they have read."""
 
+_FAILED_IN_SLURM = frozenset({"BOOT_FAIL", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY"})
+
 _STOPPED_BY_SLURM = frozenset({"CANCELLED", "TIMEOUT", "PREEMPTED", "DEADLINE", "REVOKED"})
 
 
@@ -62,15 +73,19 @@ class _List:
         token: Part of the array's name.
         names: Names of the jobs, in the array's order.
         logs: Their logs.
+        commands: Their commands, as a shell would read them, without the program, which may be another Python.
         submitted: Seconds since 1970.
         array: Number of the array; None until sbatch has told it.
+        request: What each job asked for, as it was given.
     """
 
     token: str
     names: tuple[str, ...]
     logs: tuple[str, ...]
+    commands: tuple[str, ...]
     submitted: float
     array: str | None = None
+    request: tuple[str, ...] = ()
 
     @property
     def job_name(self) -> str:
@@ -83,9 +98,28 @@ class _List:
         found = self.of(name, queue)
         return found is not None and not found.over
 
-    def ended_unseen(self, name: str) -> int | None:
-        """The exit code of a job that has ended by itself while no launcher waited for it."""
-        record = _read_record(Path(self.logs[self.names.index(name)]))
+    def command_of(self, name: str) -> str:
+        return self.commands[self.names.index(name)]
+
+    def ended_unseen(self, job: Job, queue: Mapping[tuple[str, int], QueuedJob]) -> bool:
+        """Whether a job with the same command has ended by itself while no launcher waited for it."""
+        if self.command_of(job.name) != _command_words(job):
+            return False
+        return self._code_unseen(job.log) is not None or self._lost_unseen(job.name, queue)
+
+    def failed_unseen(self, name: str, queue: Mapping[tuple[str, int], QueuedJob]) -> bool:
+        """Whether a job has failed while no launcher waited for it."""
+        return bool(self._code_unseen(Path(self.logs[self.names.index(name)]))) or self._lost_unseen(name, queue)
+
+    def _lost_unseen(self, name: str, queue: Mapping[tuple[str, int], QueuedJob]) -> bool:
+        """Whether a job that left no record has failed by the queue, which remembers it for some minutes."""
+        found = self.of(name, queue)
+        if found is None or found.state not in _FAILED_IN_SLURM:
+            return False
+        return bool(_read_record(Path(self.logs[self.names.index(name)])).get("token") != self.token)
+
+    def _code_unseen(self, log: Path) -> int | None:
+        record = _read_record(log)
         if record.get("token") != self.token or record["seen"] or record["received"]:
             return None
         code: int | None = record["exit_code"]
@@ -112,6 +146,9 @@ class SlurmBackend:
         _executor_class()
         check_slurm()
         self._folder = folder.resolve()
+        if "%" in str(self._folder):
+            raise UsageError(f"{self._folder}: SLURM replaces what follows % in the paths of its logs. Choose another.")
+        self._values = tuple(values)
         self._max_parallel = max_parallel
         self._jobs: dict[str, Job] = {}
         self._lists: dict[str, _List] = {}
@@ -149,21 +186,34 @@ class SlurmBackend:
             lists = self._open_lists()
             queue = self._queue_of_lists(lists)
             missing = []
+            other_request = False
             for job in jobs:
                 self._jobs[job.name] = job
                 of_job = [one for one in lists if job.name in one.names]
                 if known := next((one for one in of_job if one.goes_on(job.name, queue)), None):
                     self._lists[job.name] = known
-                    self._repair(known, job, queue)
+                    if known.command_of(job.name) != _command_words(job):
+                        raise UsageError(
+                            f"{job.name} is in the queue with another command ({known.command_of(job.name)}). Wait for "
+                            f"it, or cancel it: scancel {self._job_id(job.name)}"
+                        )
+                    if known.request != self._values and not other_request:
+                        other_request = True
+                        _logger.warning(
+                            "%s is in the queue as it was asked for then (--slurm %s); other values count for what is "
+                            "submitted anew. To change them, cancel it first: scancel %s",
+                            *(job.name, shlex.join(known.request), self._job_id(job.name)),
+                        )
+                    self._repair(known, job)
                     self._states[job.name] = JobStatus(JobState.WAITING, None, f"submitted earlier as {known.array}")
-                elif ended := next((one for one in of_job if one.ended_unseen(job.name) is not None), None):
+                elif ended := next((one for one in of_job if one.ended_unseen(job, queue)), None):
                     # It is told once, and not run again before somebody has seen it.
                     self._lists[job.name] = ended
                     self._states[job.name] = self._status(job.name, ended.of(job.name, queue))
                 else:
                     missing.append(job)
             for one in lists:
-                if not any(one.goes_on(name, queue) or one.ended_unseen(name) for name in one.names):
+                if not any(one.goes_on(name, queue) or one.failed_unseen(name, queue) for name in one.names):
                     make_folder(self._place / one.token)
                     self._list_file(one).rename(self._place / one.token / "jobs.json")
             if missing:
@@ -207,13 +257,22 @@ class SlurmBackend:
         """The lists that were submitted and not yet seen to be over, the newest first."""
         found = []
         for file in self._place.glob("*.json"):
-            content = read_json(file)
-            names, logs = tuple(content["jobs"]), tuple(content["logs"])
-            found.append(_List(file.stem, names, logs, content["submitted"], content["array"]))
+            content = _object_in(file)
+            names, logs, commands = (_texts(content.get(column)) for column in ("jobs", "logs", "commands"))
+            if not names or not len(names) == len(logs) == len(commands):
+                raise InvalidDataError(
+                    f"{file}: this is no list of jobs, as a launcher writes it. See by 'squeue "
+                    f"--name={_PREFIX}{file.stem}' what of it goes on, cancel that, and remove the file."
+                )
+            array, submitted = content.get("array"), content.get("submitted")
+            since = submitted if isinstance(submitted, float) else 0.0
+            array = array if isinstance(array, str) else None
+            found.append(_List(file.stem, names, logs, commands, since, array, _texts(content.get("request"))))
         return sorted(found, key=lambda one: one.submitted, reverse=True)
 
     def _queue_of_lists(self, lists: Sequence[_List]) -> dict[tuple[str, int], QueuedJob]:
         """The queue; waits for a call of sbatch that a killed launcher may have left behind."""
+        said = False
         while True:
             queue = queued_jobs([one.job_name for one in lists])
             for one in lists:
@@ -221,16 +280,14 @@ class SlurmBackend:
             late = [one for one in lists if one.array is None and time.time() - one.submitted < _SUBMITTING_SECONDS]
             if not late:
                 return queue
-            _logger.warning(
-                "A launcher was ended while it submitted %s; waiting whether SLURM has taken them.",
-                ", ".join(late[0].names[:3]) + (", ..." if len(late[0].names) > 3 else ""),
-            )
+            if not said:
+                shown = ", ".join(late[0].names[:3]) + (", ..." if len(late[0].names) > 3 else "")
+                _logger.warning("A launcher was ended while it submitted %s; waiting whether SLURM has them.", shown)
+            said = True
             time.sleep(2)
 
-    def _repair(self, one: _List, job: Job, queue: Mapping[tuple[str, int], QueuedJob]) -> None:
-        """Writes what a job reads at its start, where its launcher was killed between sbatch and that."""
-        if one.array is None or (found := one.of(job.name, queue)) is None or not found.waits:
-            return
+    def _repair(self, one: _List, job: Job) -> None:
+        """Writes what a job reads at its start, and waits a minute for, where its launcher was killed before that."""
         index = one.names.index(job.name)
         file = self._place / one.token / f"{one.array}{f'_{index}' * (len(one.names) > 1)}_submitted.pkl"
         if not file.exists():
@@ -244,13 +301,15 @@ class SlurmBackend:
 
     def _submit(self, jobs: Sequence[Job]) -> None:
         most = largest_array()
-        if most is not None and len(jobs) > most - 1:
+        if most is not None and len(jobs) > most:  # places count from 0, and the last one is below it
             raise UsageError(
-                f"{len(jobs)} jobs are more than the {most - 1} that one array of this cluster may have "
+                f"{len(jobs)} jobs are more than the {most} that one array of this cluster may have "
                 "(MaxArraySize). Make fewer and larger ones, or start a part of them."
             )
         names, logs = tuple(job.name for job in jobs), tuple(str(job.log) for job in jobs)
-        one = _List(secrets.token_hex(6), names, logs, time.time())
+        one = _List(
+            secrets.token_hex(6), names, logs, tuple(map(_command_words, jobs)), time.time(), None, self._values
+        )
         executor = _executor(self._place / one.token, one.job_name, self._request, self._max_parallel)
         tasks = [SlurmTask(self._with_threads(job), one.token) for job in jobs]
         self._write(one)
@@ -262,13 +321,14 @@ class SlurmBackend:
             if isinstance(error, OSError) and not isinstance(error, IemomecpError):
                 raise
             words = " ".join((str(error) or said.getvalue()).replace("sbatch: error:", "").split())
-            if "timed out" in words.lower():
+            if "timed out" in words.lower() or self._may_be_taken(one):
                 # The list stays, and is looked for in the queue.
                 raise TrainingError(
-                    f"SLURM does not answer in time ({words}), and may have taken the jobs. Start the same command "
-                    "again: it looks for them."
+                    f"SLURM's answer tells no number of a job ({words}), and it may have taken the jobs. Start the "
+                    "same command again: it looks for them."
                 ) from error
             self._list_file(one).unlink(missing_ok=True)
+            shutil.rmtree(self._place / one.token, ignore_errors=True)
             raise UsageError(f"SLURM refuses the jobs: {words or type(error).__name__}. None was submitted.") from error
         one.array = str(submitted[0].job_id).partition("_")[0]
         self._write(one)
@@ -276,8 +336,16 @@ class SlurmBackend:
             self._lists[job.name] = one
             self._states[job.name] = JobStatus(JobState.WAITING, None, f"submitted as {one.array}")
 
+    def _may_be_taken(self, one: _List) -> bool:
+        """Whether jobs of a list are in the queue, or nothing is known of it."""
+        try:
+            return bool(queued_jobs([one.job_name]))
+        except TrainingError:
+            return True
+
     def _write(self, one: _List) -> None:
-        content = {"jobs": one.names, "logs": one.logs, "submitted": one.submitted, "array": one.array}
+        columns = {"jobs": one.names, "logs": one.logs, "commands": one.commands}
+        content = {"array": one.array, "submitted": one.submitted, "request": one.request, **columns}
         write_json(self._list_file(one), content, indent=None)
 
     def _with_threads(self, job: Job) -> Job:
@@ -313,6 +381,8 @@ class SlurmBackend:
             return JobStatus(JobState.CANCELLED, code, f"{told}; the same command again continues it")
         if code is not None:
             return JobStatus(JobState.ENDED, code, told)
+        with contextlib.suppress(UsageError):  # told once
+            write_json(record_file(job.log), {"token": one.token, "exit_code": None, "received": [], "seen": True})
         output = self._place / one.token / f"{job_id}_0_log.out"
         lines = [line for line in last_lines(output, 3) if "submitit INFO" not in line]
         return JobStatus(
@@ -383,15 +453,34 @@ def _environment(request: SlurmRequest) -> dict[str, str]:
 
 
 def _read_record(log: Path) -> dict[str, Any]:
-    """The record beside a log; empty where there is none."""
+    """The record beside a log; empty where there is none, or where it is none of ours."""
     file = record_file(log)
     with contextlib.suppress(OSError):
         # A network file system looks again, instead of remembering that the file is not there.
         next(file.parent.iterdir(), None)
     if not file.is_file():
         return {}
-    record: dict[str, Any] = read_json(file)
-    return record
+    record = _object_in(file)
+    types: dict[str, Any] = {"token": str, "exit_code": (int, NoneType), "received": list, "seen": bool}
+    return record if all(isinstance(record.get(name, ...), kind) for name, kind in types.items()) else {}
+
+
+def _object_in(file: Path) -> dict[str, Any]:
+    """The object that a file of JSON holds; empty where it holds none."""
+    try:
+        content = read_json(file)
+    except (InvalidDataError, MissingDataError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _command_words(job: Job) -> str:
+    return shlex.join(job.command[1:])
+
+
+def _texts(values: Any) -> tuple[str, ...]:
+    """The texts of a list; none where it is something else."""
+    return tuple(values) if isinstance(values, list) and all(isinstance(value, str) for value in values) else ()
 
 
 @contextlib.contextmanager

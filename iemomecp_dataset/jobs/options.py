@@ -56,12 +56,13 @@ class BackendOptions:
     )
 
 
-def check_backend(options: BackendOptions, *, gpus: float = 0.0) -> int | None:
+def check_backend(options: BackendOptions, *, gpus: float = 0.0, gpus_option: str = "--gpus_per_cell") -> int | None:
     """Refuses options that contradict each other, before anything is read or started.
 
     Args:
         options: The options.
         gpus: GPUs of a job, for ray.
+        gpus_option: The command's option that gives them, for messages.
 
     Returns:
         How many jobs run at once, as far as the options tell; ``None`` if the queue decides.
@@ -72,10 +73,10 @@ def check_backend(options: BackendOptions, *, gpus: float = 0.0) -> int | None:
     if options.backend != "slurm" and (options.slurm or options.max_parallel or options.no_wait):
         raise UsageError("--slurm, --max_parallel and --no_wait are for --backend slurm.")
     if options.backend != "ray" and (options.ray_address or gpus):
-        raise UsageError("--ray_address and --gpus_per_cell are for --backend ray.")
+        raise UsageError(f"--ray_address and {gpus_option} are for --backend ray.")
     if options.backend == "ray":
         if options.gpus or options.per_gpu != 1:
-            raise UsageError("--gpus names GPUs of this machine; with --backend ray give --gpus_per_cell.")
+            raise UsageError(f"--gpus names GPUs of this machine; with --backend ray give {gpus_option}.")
         return options.slots or 1
     if options.backend == "slurm":
         if options.gpus or options.per_gpu != 1 or options.slots:

@@ -24,6 +24,9 @@ KEYS = (*_PLAIN, "gpus_per_node", "mem", "minutes", "cpus", "setup", "warning", 
 """Keys of ``--slurm``; ``extra_ANY_OPTION`` passes any other option of sbatch."""
 
 _TAKEN = {
+    "parsable": "the number of the array job is read from its usual answer",
+    "wait": "the launcher waits for the jobs",
+    "test-only": "--dry_run prints the script and submits nothing",
     "array": "--max_parallel bounds how many jobs run at once",
     "job-name": "the launcher finds its jobs by it",
     "output": "logs have their place beside the results",

@@ -127,6 +127,15 @@ class SlurmNode:
         """Waits until a job of the array, ``ARRAY_INDEX``, is in one of the states."""
         self._wait_until(lambda: self.queue().get(job) in states, f"{job} is {' or '.join(states)}", seconds)
 
+    def start_again(self, *jobs: str) -> None:
+        """Lets jobs that were queued again start at once, and not after two minutes."""
+        for job in jobs:
+            self.wait_for(job, "PENDING")
+        # What the node knows of the killed ones, by seconds, would refuse a start in the same second.
+        time.sleep(2)
+        for job in jobs:
+            self.ask("scontrol", "update", f"JobId={job}", "StartTime=now")
+
     def stop(self) -> None:
         """Cancels what runs, and ends the daemons."""
         if len(self._daemons) == 3 and all(daemon.poll() is None for daemon in self._daemons):

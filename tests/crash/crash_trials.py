@@ -187,6 +187,21 @@ COMMANDS: dict[str, Command] = {
         before=_earlier("pairs.jsonl"),
         whole=("pairs.jsonl",),
     ),
+    "predict many": Command(("-m", "iemomecp_dataset", "predict"),
+        lambda inputs, output: {
+            str(inputs / "talks.jsonl"): True, "--model": inputs / "model run", "--output": f"{output / 'pairs'}/",
+        },
+        whole=("pairs/chunk-*", "pairs/index.parquet", "pairs/README.md", "pairs/prediction.json"),
+        marks={"pairs/prediction.json": "pairs/*"},
+    ),
+    "predict joined": Command(("-m", "iemomecp_dataset", "predict"),
+        lambda inputs, output: {
+            str(inputs / "talks.jsonl"): True, "--model": inputs / "model run", "--output": output / "pairs.csv",
+            "--skip-broken": True,
+        },
+        before=_earlier("pairs.csv"),
+        whole=("pairs.csv", "pairs.csv.skipped.jsonl"),
+    ),
     "evaluate": Command(("scripts/evaluate_predictions.py",),
         lambda inputs, output: {
             str(inputs / "model run" / "predictions_test.parquet"): True, "--data-dir": inputs / "corpus",
@@ -223,6 +238,9 @@ def write_inputs(folder: Path) -> None:
     write_language_model(folder / "explained", folder / "language model", hidden_size=16, num_layers=1, vocab_size=300)
     saved_chat_model(folder / "chat model")
     (folder / "chat.txt").write_text("Ann: We won the match!\nBob: I am so glad.\nAnn: So am I.\n", encoding="utf-8")
+    talk = {"utterances": [{"speaker": "Ann", "text": "We won!"}, {"speaker": "Bob", "text": "I am so glad."}]}
+    # Of two chunks.
+    (folder / "talks.jsonl").write_text(f"{json.dumps(talk)}\n" * 2100, encoding="utf-8")
     first, environment = folder / "first", _environment(folder)
     _complete(_train("fusion", **_of_pairs(modalities="t")).line(folder, first), environment)
     (first / "run").rename(folder / "model run")

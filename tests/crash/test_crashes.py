@@ -19,6 +19,8 @@ TRIED = {
     "isolated": ("kill", "cut"),
     "report": ("cut",),
     "llm": ("kill", "cut"),
+    "predict many": ("kill",),
+    "predict joined": ("power",),
 }
 
 

@@ -336,6 +336,44 @@ def _conversation(name: str) -> Target:
     )
 
 
+_MANY = [
+    {"dialogue_id": "a", "utterances": [{"speaker": "Ana", "text": "Hi.", "start": 1.0}], "topic": "trains"},
+    {"dialogue_id": None, "utterances": [{"speaker": "Ben", "text": "No."}, {"speaker": "Ana", "text": "Yes."}]},
+    {"dialogue_id": "c", "utterances": [{"speaker": "Zoë", "text": "李雷!"}]},
+]
+
+
+def _streamed_lines(folder: Path) -> None:
+    (folder / "talks.jsonl").write_text("\n".join(map(json.dumps, _MANY)), encoding="utf-8")
+
+
+def _streamed_rows(folder: Path) -> None:
+    pq.write_table(pa.Table.from_pylist(_MANY), folder / "talks.parquet", row_group_size=2)
+
+
+def _read_streamed(folder: Path) -> Any:
+    """Every record twice: in a row, and by its place."""
+    from iemomecp_dataset.conversations.streaming import open_records
+
+    found: list[Any] = []
+    for path in sorted(folder.glob("talks.*")):
+        file = open_records(path)
+        try:
+            for record in list(file.records()):
+                if record.error is not None:
+                    raise record.error
+                assert file.record_at(record.number, record.offset) == record
+                found += record.conversations
+        finally:
+            file.close()
+    return found
+
+
+def _check_streamed(found: Any) -> None:
+    for conversation in found:
+        _check_conversations([conversation])
+
+
 def _check_conversations(found: Any) -> None:
     assert found
     assert len({conversation.name for conversation in found}) == len(found)
@@ -446,6 +484,8 @@ DATA_TARGETS = [
     Target("full splits", _full, rows_of("3class", full_root="full"), {"full/*.json": "json"}, check_rows),
     *CORPORA,
     *map(_conversation, CONVERSATIONS),
+    Target("streamed lines", _streamed_lines, _read_streamed, {"*.jsonl": "jsonl"}, _check_streamed),
+    Target("streamed rows", _streamed_rows, _read_streamed, {"*.parquet": "parquet"}, _check_streamed),
     Target(
         "feature store",
         _store,

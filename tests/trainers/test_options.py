@@ -66,7 +66,7 @@ def test_every_number_has_a_bound() -> None:
 def test_circumstances_may_change_when_a_run_is_continued() -> None:
     assert circumstances() == {
         *("output_dir", "cache_dir", "log_with", "quiet", "run_name", "eval_batch_size"),
-        *("max_hours", "checkpoint_steps", "deterministic", "evidence_removal"),
+        *("max_hours", "checkpoint_steps", "deterministic", "evidence_removal", "gradient_checkpointing"),
     }
 
 

@@ -85,11 +85,13 @@ TRAINED: dict[str, Any] = {
     "pair_scorer": "biaffine", "pair_size": 5, "distance_prior": False, "objective": "utterance_dropout",
     "class_weighting": "none", "epochs": 1, "decision": "argmax", "selection": "pair_auprc",
     "mixed_precision": "bf16", "encoder_learning_rate": 0.012, "quiet": False, "seed": 14,
+    "gradient_checkpointing": True,
 }  # fmt: skip
 ISOLATED: dict[str, Any] = {
     "config_name": "3class", "modalities": "ta", "scorer": "isolated", "segment_pooling": "mean", "max_tokens": 64,
     "hidden_size": 9, "dropout": 0.22, "frozen_layers": 1, "class_weighting": "sqrt", "epochs": 1, "batch_size": 5,
     "batch_tokens": 377, "evidence_removal": True, "decision": "argmax", "quiet": True, "seed": 15,
+    "gradient_checkpointing": True,
 }  # fmt: skip
 
 ECERC: dict[str, Any] = {
@@ -110,6 +112,7 @@ TRANSFORMER: dict[str, Any] = {
     "frozen_layers": 1, "text_layers": "-1", "max_tokens": 9, "hidden_size": 8, "num_heads": 2, "num_layers": 1,
     "context": "full", "epochs": 1, "optimizer": "adamw", "schedule": "linear", "stop_on": "score",
     "encoder_learning_rate": 0.012, "mixed_precision": "bf16", "class_weights": "none", "quiet": False, "seed": 14,
+    "gradient_checkpointing": True,
 }  # fmt: skip
 STORES: dict[str, Any] = {
     "config_name": "ecf", "modalities": "t", "scorer": "ecerc", "hidden_size": 4, "epochs": 1, "quiet": True,
@@ -128,7 +131,7 @@ EXPLANATION: dict[str, Any] = {
 FACES: dict[str, Any] = {
     "config_name": "ecem", "scorer": "explanation", "chat_template": "plain", "tuning": "projector",
     "emotion": "none", "causes": "shuffled", "faces": "feature", "max_new_tokens": 3, "epochs": 1,
-    "mixed_precision": "bf16", "quiet": False, "seed": 14,
+    "mixed_precision": "bf16", "quiet": False, "seed": 14, "gradient_checkpointing": True,
 }  # fmt: skip
 BEGUN: dict[str, Any] = {
     "config_name": "ecem", "tuning": "none", "shots": 2, "max_length": 301, "context_turns": 1, "causes": "last",
@@ -207,6 +210,7 @@ DIALOGUE_ARRIVES: list[_Row] = [
     ("quiet", "tqdm", "disable"),
 ]
 TRAINED_ARRIVES: list[_Row] = [
+    ("gradient_checkpointing", "recompute_activations", "model.text_encoder.__class__.__name__", "RobertaModel"),
     ("candidates", "load_corpus", "candidates"),
     ("encoder_mode", "model", "self.text_encoder.__class__.__name__", "RobertaModel"),
     ("encoder_learning_rate", "AdamW", "params.*.lr"),
@@ -226,6 +230,7 @@ TRAINED_ARRIVES: list[_Row] = [
     ("seed", "set_seed", "seed"),
 ]
 ISOLATED_ARRIVES: list[_Row] = [
+    ("gradient_checkpointing", "recompute_activations", "model.text_encoder.__class__.__name__", "RobertaModel"),
     ("scorer", "find_scorer", "name"),
     ("segment_pooling", "isolated model", "config.segment_pooling"),
     ("max_tokens", "tokenize_segments", "max_tokens"),
@@ -299,6 +304,7 @@ ECERC_ARRIVES: list[_Row] = [
     ("train_folds", "write_emotion_run_predictions", "cross_fitted_folds"),
 ]
 TRANSFORMER_ARRIVES: list[_Row] = [
+    ("gradient_checkpointing", "recompute_activations", "model.text_encoder.__class__.__name__", "RobertaModel"),
     ("scorer", "find_scorer", "name"),
     ("encoder_mode", "emotion transformer", "self.text_encoder.__class__.__name__", "RobertaModel"),
     ("encoder_learning_rate", "AdamW", "params.*.lr"),
@@ -385,6 +391,7 @@ EXPLANATION_ARRIVES: list[_Row] = [
     ("quiet", "tqdm in writing", "disable"),
 ]
 FACES_ARRIVES: list[_Row] = [
+    ("gradient_checkpointing", "recompute_activations", "model.__class__.__name__", "ExplanationModel"),
     ("scorer", "find_scorer", "name"),
     ("face_features", "face vectors", "path"),
     ("face_features", "explanation model", "config.face_size", FACE_SIZE),
@@ -490,6 +497,7 @@ RECORDED: list[tuple[str, str, str]] = [
     ("LengthBatches", "iemomecp_dataset.trainers.training.samplers", "LengthBatches.__init__"),
     ("AdamW", "torch.optim", "AdamW.__init__"),
     ("schedule", "iemomecp_dataset.trainers.training.loop", "_LinearSchedule.__init__"),
+    ("recompute_activations", "iemomecp_dataset.trainers.training.loop", "recompute_activations"),
     ("averaged_model", "iemomecp_dataset.trainers.training.loop", "averaged_model"),
     ("clip_grad_norm_", "accelerate", "Accelerator.clip_grad_norm_"),
     ("StopRequests", "iemomecp_dataset.trainers.training.loop", "StopRequests"),

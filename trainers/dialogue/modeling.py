@@ -330,6 +330,14 @@ class DialogueScorer(WholeModel):
             setattr(encoder, "pooler", None)  # noqa: B010 - not every encoder declares one
         self.text_encoder = encoder
 
+    def get_input_embeddings(self) -> nn.Module | None:
+        """None: the scorer takes vectors of utterances; token embeddings are a part of its encoder, sharded with it."""
+        return None
+
+    def get_output_embeddings(self) -> nn.Module | None:
+        """None: it predicts no tokens."""
+        return None
+
     def begin_at_distance_rates(self, log_rates: Tensor) -> None:
         """Starts the pair scorer at given log rates of the classes by turn distance.
 

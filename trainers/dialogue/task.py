@@ -62,6 +62,7 @@ from iemomecp_dataset.trainers.options import EncoderOptions, RunSettings, Share
 from iemomecp_dataset.trainers.scorers import config_fields
 from iemomecp_dataset.trainers.training.emotions import check_emotions
 from iemomecp_dataset.trainers.training.pairs import pair_class_weights, pair_selection
+from iemomecp_dataset.trainers.training.sharding import chunk_tokens_of
 from iemomecp_dataset.trainers.training.task import Batch, Examples, TrainingTask
 
 __all__ = [
@@ -344,7 +345,7 @@ def prepare_dialogue(
     set_seed(options.run.seed, device_specific=True, deterministic=options.run.deterministic)
     settings, objective = options.objective, resolve_objective(options.objective.objective)
     strategy = DialogueStrategy(
-        collator=Collator(inputs, chunk_tokens_on(accelerator.device)),
+        collator=Collator(inputs, chunk_tokens_of(accelerator, chunk_tokens_on(accelerator.device))),
         objective=objective,
         weights=ObjectiveWeights(**{f.name: getattr(settings, f.name) for f in fields(ObjectiveWeights)}),
         corruption=Corruption(settings.corruption_rate, objective.protect_gold, settings.corruption_point)

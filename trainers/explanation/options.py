@@ -302,6 +302,9 @@ class ExplanationTrainingOptions(RunSettings):
         check_marks_are_read(model.causes, model.context_turns)
         self._check_effects()
 
+    def _check_recomputing(self) -> None:
+        """Nothing: with --tuning none it is refused with the other options of training."""
+
     def _check_untrained(self) -> None:
         """Refuses options of training without training, and examples with it."""
         data, model = self.data, self.model
@@ -352,4 +355,5 @@ _OF_ADAPTERS = frozenset({"lora_rank", "lora_alpha", "lora_dropout"})
 _OF_TRAINING = frozenset({
     "epochs", "patience", "batch_size", "gradient_accumulation_steps", "learning_rate", "weight_decay",
     "decay_everything", "warmup_ratio", "max_grad_norm", "weight_averaging", "checkpoint_steps",
+    "gradient_checkpointing",
 })  # fmt: skip

@@ -161,6 +161,17 @@ class EmotionCausePipeline(Pipeline):  # type: ignore[misc]
         predicted = list(scorer.stream(read, settings))
         return predicted[0] if single else predicted
 
+    def check(self, conversation: Conversation) -> None:
+        """Refuses a conversation that the model cannot take.
+
+        Args:
+            conversation: The conversation.
+
+        Raises:
+            IemomecpError: It lacks what the model uses, or has more turns than are read at once.
+        """
+        self._scorer.check(conversation, self._settings)
+
     def _changed(self, changes: dict[str, Any]) -> tuple[ConversationScorer, ScoringSettings]:
         """The scorer and the settings of one call."""
         from iemomecp_dataset.trainers.pipelines.loaded_model import load_pair_model

@@ -262,6 +262,20 @@ class ConversationScorer:
                 model_decision=own,
             )
 
+    def check(self, conversation: Conversation, settings: ScoringSettings) -> None:
+        """Refuses a conversation that cannot be scored, whatever it is scored together with.
+
+        Args:
+            conversation: The conversation.
+            settings: How it is to be scored.
+
+        Raises:
+            IemomecpError: It lacks what the model uses, or has more turns than are read at once.
+        """
+        self._checked(conversation, settings)
+        if self.loaded.entry.context:
+            reading(len(conversation.utterances), self.trained_on.longest, settings.window)
+
     def _checked(self, conversation: Conversation, settings: ScoringSettings) -> tuple[str, ...]:
         """What the reading of a conversation changed; refuses one that the model cannot use."""
         if not conversation.utterances:

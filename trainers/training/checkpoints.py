@@ -11,7 +11,7 @@ import os
 import pickle
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,10 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate import Accelerator, DistributedType
+from accelerate.checkpointing import load_custom_state, save_accelerator_state, save_custom_state
 from accelerate.utils import broadcast_object_list, gather_object, load
 from safetensors import SafetensorError
-from torch import nn
+from torch import Tensor, nn
 
 from iemomecp_dataset.errors import IemomecpError, RunFolderError, UnsafeFileError
 from iemomecp_dataset.files import atomic_write, error_of_place, file_digest, make_folder, not_written, put_in_place
@@ -35,6 +36,7 @@ from iemomecp_dataset.trainers.training.progress import (
     read_progress,
     write_progress,
 )
+from iemomecp_dataset.trainers.training.sharding import SHARD_FILE, Shards, load_whole, whole_weights
 
 __all__ = ["Checkpoints", "Progress"]
 
@@ -51,9 +53,11 @@ class Checkpoints:
         accelerator: Accelerator with which model, optimizer, averaged weights and scheduler are registered.
         folder: The run folder.
         averaged: Model with the averaged weights; those of the best epoch are kept.
+        shards: What this process holds of sharded weights, in place of what is registered; None without sharding.
     """
 
-    def __init__(self, accelerator: Accelerator, folder: RunFolder, averaged: nn.Module):
+    def __init__(self, accelerator: Accelerator, folder: RunFolder, averaged: nn.Module, shards: Shards | None = None):
+        self._shards = shards
         self._accelerator = accelerator
         self._folder = folder
         self._averaged = averaged
@@ -80,17 +84,18 @@ class Checkpoints:
         losses = gather_object([progress.losses])
         best = self._best(progress)
         partial = folder.checkpoints / "partial"
+        weights = self._averaged_weights() if improved else {}
         if accelerator.is_main_process:
             make_folder(folder.checkpoints)
             shutil.rmtree(partial, ignore_errors=True)
             if improved:
                 with _written(best):
-                    self._save_best(best)
+                    _save_weights(weights, best)
                 self._best_digest = file_digest(best)
         self._best_digest = broadcast_object_list([self._best_digest])[0]
         accelerator.wait_for_everyone()
         with _written(partial):
-            accelerator.save_state(str(partial), safe_serialization=True)
+            self._save_state(partial)
         accelerator.wait_for_everyone()
         if accelerator.is_main_process:
             with _written(partial):
@@ -146,19 +151,47 @@ class Checkpoints:
         try:
             if self._best_digest is not None:
                 check_digests(best.parent, {best.name: self._best_digest})
-            model.load_state_dict(load_file(best))
+            weights = load_file(best)
+            if self._shards is not None:
+                load_whole(model, weights)
+            else:
+                model.load_state_dict(weights)
         except (DamagedCheckpointError, SafetensorError, OSError, RuntimeError) as error:
             raise RunFolderError(
                 f"The weights of the best epoch cannot be used: {_one_line(error)}. Choose another --output_dir to "
                 f"train again, or remove {best.parent} to do so here."
             ) from error
 
-    def _save_best(self, best: Path) -> None:
-        from safetensors.torch import save_file
+    def _averaged_weights(self) -> Mapping[str, Tensor]:
+        """The averaged weights; sharded ones are gathered, on the main process."""
+        return self._averaged.state_dict() if self._shards is None else whole_weights(self._averaged)
 
-        weights = self._averaged.state_dict()
-        with atomic_write(best) as file:
-            save_file({name: t.detach().cpu().contiguous() for name, t in weights.items()}, file)
+    def _save_state(self, folder: Path) -> None:
+        """Writes all states, of every process."""
+        accelerator, shards = self._accelerator, self._shards
+        if shards is None:
+            accelerator.save_state(str(folder), safe_serialization=True)
+            return
+        # accelerate would gather the weights, or write files that are read as pickles.
+        folder.mkdir(exist_ok=True)
+        shards.save(folder)
+        save_accelerator_state(str(folder), [], [], [], [], accelerator.process_index, accelerator.step)
+        for number, registered in enumerate(accelerator._custom_objects):
+            save_custom_state(registered, str(folder), number)
+
+    def _load_state(self, folder: Path) -> None:
+        """Reads what :meth:`_save_state` has written."""
+        if self._shards is None:
+            if any(folder.glob(SHARD_FILE.format(index="*"))):
+                raise RunFolderError(
+                    f"{folder} was written with sharded weights (FSDP) and cannot be continued without. Launch the run "
+                    "as it was begun, or choose another --output_dir."
+                )
+            self._accelerator.load_state(str(folder))
+            return
+        self._shards.load(folder)
+        for number, registered in enumerate(self._accelerator._custom_objects):
+            load_custom_state(registered, str(folder), number)
 
     def _whole_checkpoint(self) -> tuple[Path | None, IemomecpError | None]:
         """The newest checkpoint of which every file is what was written; or why there is none to continue from."""
@@ -217,8 +250,8 @@ class Checkpoints:
         accelerator = self._accelerator
         random_states = checkpoint / f"random_states_{accelerator.process_index}.pkl"
         try:
-            accelerator.load_state(str(checkpoint))
-        except torch.OutOfMemoryError:
+            self._load_state(checkpoint)
+        except (torch.OutOfMemoryError, RunFolderError):
             raise
         except pickle.UnpicklingError as error:
             raise _unsafe(checkpoint) from error
@@ -241,6 +274,13 @@ class Checkpoints:
 
     def _best(self, progress: Progress) -> Path:
         return self._folder.checkpoints / f"best-{progress.best_epoch:04d}.safetensors"
+
+
+def _save_weights(weights: Mapping[str, Tensor], path: Path) -> None:
+    from safetensors.torch import save_file
+
+    with atomic_write(path) as file:
+        save_file({name: t.detach().cpu().contiguous() for name, t in weights.items()}, file)
 
 
 def _set_random_states(path: Path, device: torch.device) -> None:

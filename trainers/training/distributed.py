@@ -13,9 +13,10 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
-from accelerate import Accelerator, DistributedDataParallelKwargs, DistributedType
+from accelerate import Accelerator, DistributedDataParallelKwargs, DistributedType, InitProcessGroupKwargs
 from accelerate.utils import set_seed
 from joblib import cpu_count
 from torch import Tensor
@@ -25,11 +26,16 @@ from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.trainers.objectives import Pooling, pooled_here
 from iemomecp_dataset.trainers.options import RunSettings, SharedOptimization, launcher_options
 from iemomecp_dataset.trainers.provenance import idle_cores_hint
+from iemomecp_dataset.trainers.training.sharding import check_sharding
 from iemomecp_dataset.trainers.training.trackers import require_tracker
 
 __all__ = ["Processes", "check_launch", "check_precision", "is_filler", "pooled_over_processes", "start_accelerator"]
 
 _logger = logging.getLogger(__name__)
+
+_COLLECTIVES = timedelta(days=7)
+"""Limit of collective operations. One process may work for hours while the others wait, as when it encodes texts for
+all; that a process is gone is found out by signs of life (``lost_ranks``)."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +150,10 @@ def start_accelerator(options: RunSettings) -> Accelerator:
             log_with=options.run.log_with,
             project_dir=options.run.output_dir,
             # Encoder layers above the highest pooled one get no gradient.
-            kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+            kwargs_handlers=[
+                DistributedDataParallelKwargs(find_unused_parameters=True),
+                InitProcessGroupKwargs(timeout=_COLLECTIVES),
+            ],
         )
     except ValueError as error:
         raise UsageError(f"accelerate cannot begin: {error}") from error
@@ -155,6 +164,7 @@ def start_accelerator(options: RunSettings) -> Accelerator:
             "ACCELERATE_USE_CPU=true before the command, or launch one process."
         )
     check_launch(accelerator, optimization)
+    check_sharding(accelerator, options)
     check_precision(accelerator.mixed_precision, accelerator.device)
     if accelerator.state.deepspeed_plugin is not None:
         settings = accelerator.state.deepspeed_plugin.deepspeed_config
@@ -184,7 +194,7 @@ def start_accelerator(options: RunSettings) -> Accelerator:
 def check_launch(accelerator: Accelerator, optimization: SharedOptimization) -> None:
     """Rejects launcher settings that training does not support, before anything is written.
 
-    Training needs the full float32 weights on every process, because it scores and keeps their moving average.
+    How weights may be sharded, :func:`~iemomecp_dataset.trainers.training.sharding.check_sharding` says.
 
     Args:
         accelerator: The accelerator as configured by the launcher.
@@ -205,19 +215,19 @@ def check_launch(accelerator: Accelerator, optimization: SharedOptimization) -> 
             f"is {optimization.mixed_precision}. Leave it out of the launcher's configuration and command."
         )
     kind = accelerator.distributed_type
-    if kind in (DistributedType.FSDP, DistributedType.MEGATRON_LM):
+    if kind is DistributedType.MEGATRON_LM:
         raise UsageError(
-            f"The launcher asks for {kind.value}, which shards the weights over processes; training needs the full "
-            "weights on every process, to average and save them. Launch with data parallelism "
-            "(trainers/configs/ddp_multi_node.yaml), or with DeepSpeed, which shards gradients and optimizer states "
-            "(trainers/configs/deepspeed.yaml)."
+            f"The launcher asks for {kind.value}, which divides the layers of language models alone. Launch with FSDP, "
+            "which shards the weights of any encoder (trainers/configs/fsdp.yaml), or with data parallelism "
+            "(trainers/configs/ddp_multi_node.yaml)."
         )
     if kind is DistributedType.DEEPSPEED:
         plugin = accelerator.state.deepspeed_plugin
         if plugin.zero_stage > 2:
             raise UsageError(
-                f"DeepSpeed's ZeRO stage {plugin.zero_stage} shards the weights over processes; training needs the "
-                "full weights on every process, to average and save them. Launch with --zero_stage 2."
+                f"DeepSpeed's ZeRO stage {plugin.zero_stage} leaves the weights empty but in the turns of their "
+                "layers: the encoder could not be loaded into it, nor averaged. Launch with --zero_stage 2, or with "
+                "FSDP, which shards weights as well (trainers/configs/fsdp.yaml)."
             )
         if plugin.offload_optimizer_device != "none":
             raise UsageError(
@@ -227,7 +237,8 @@ def check_launch(accelerator: Accelerator, optimization: SharedOptimization) -> 
         if optimization.mixed_precision != "no":
             raise UsageError(
                 f"DeepSpeed stores weights in --mixed_precision {optimization.mixed_precision}, which is too low a "
-                "precision for their moving average. Use --mixed_precision no, or launch without DeepSpeed."
+                "precision for their moving average. Use --mixed_precision no, or FSDP, which keeps them in float32 "
+                "(trainers/configs/fsdp.yaml)."
             )
 
 

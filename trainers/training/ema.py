@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-__all__ = ["averaged_model", "decay_at"]
+__all__ = ["averaged_model", "decay_at", "local"]
 
 
 def averaged_model(model: nn.Module, decay: float) -> AveragedModel:
@@ -26,7 +26,10 @@ def averaged_model(model: nn.Module, decay: float) -> AveragedModel:
 
     @torch.no_grad()
     def average(averages: Sequence[Tensor], current: Sequence[Tensor], updates: Tensor | int) -> None:
-        weight = 1.0 - decay_at(int(updates), decay)
+        # Not ``updates``, which is on the model's device: a GPU would be waited for in each step.
+        weight = 1.0 - decay_at(int(averaged.n_averaged), decay)
+        # Of sharded weights each process averages its shards: the mean is taken element by element.
+        averages, current = ([local(t) for t in tensors] for tensors in (averages, current))
         floating = [i for i, mean in enumerate(averages) if mean.is_floating_point()]
         torch._foreach_lerp_(
             [averages[i] for i in floating], [current[i].to(averages[i].dtype) for i in floating], weight
@@ -34,7 +37,8 @@ def averaged_model(model: nn.Module, decay: float) -> AveragedModel:
         for i in set(range(len(averages))) - set(floating):
             averages[i].copy_(current[i])
 
-    return AveragedModel(model, multi_avg_fn=average)
+    averaged = AveragedModel(model, multi_avg_fn=average)
+    return averaged
 
 
 def decay_at(updates: int, decay: float) -> float:
@@ -45,3 +49,9 @@ def decay_at(updates: int, decay: float) -> float:
         [0.1, 0.55, 0.918, 0.99]
     """
     return min(decay, (1 + updates) / (10 + updates))
+
+
+def local(tensor: Tensor) -> Tensor:
+    """The part of a tensor that this process holds: its shard, or all of a tensor that is not sharded."""
+    shard: Tensor = tensor.to_local() if hasattr(tensor, "to_local") else tensor
+    return shard

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from accelerate.utils import gather_object
 from numpy.typing import NDArray
 
 from iemomecp_dataset.trainers.training.distributed import is_filler
+from iemomecp_dataset.trainers.training.sharding import is_sharded, reshard
 from iemomecp_dataset.trainers.training.task import Batch, EmotionStrategy, Examples, Strategy
 
 __all__ = ["ScoredSplit", "score_split", "scored_batch"]
@@ -58,13 +60,18 @@ def score_split(
     by_position: dict[int, NDArray[np.float64]] = {}
     emotions: dict[int, NDArray[np.float64]] = {}
     losses: list[float] = []
-    with torch.inference_mode(), accelerator.autocast():
+    sharded = is_sharded(accelerator)
+    # Sharded weights are gathered in the precision of the run, and computed with in that; and gathered as tensors that
+    # know their version, which those of inference mode do not.
+    precision = contextlib.nullcontext() if sharded else accelerator.autocast()
+    with torch.no_grad() if sharded else torch.inference_mode(), precision:
         for batch in loader:
             found, of_utterances, loss = scored_batch(strategy, model, batch, examples)
             if not is_filler(found[0][0]):
                 losses.append(loss)
                 by_position.update(found)
                 emotions.update(of_utterances)
+    reshard(model)
     # Processes may hold fillers alone, but all of them have the same model.
     predicted = _gathered(emotions, len(examples)) if any(gather_object([bool(emotions)])) else None
     return ScoredSplit(

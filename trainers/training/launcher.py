@@ -15,10 +15,15 @@ import signal
 import sys
 from pathlib import Path
 
-__all__ = ["end_with_launcher", "launcher_has_ended"]
+from iemomecp_dataset.errors import UsageError
+
+__all__ = ["check_processes_started", "end_with_launcher", "launcher_has_ended"]
 
 _SET_BY_LAUNCHERS = ("ACCELERATE_DYNAMO_BACKEND", "TORCHELASTIC_RUN_ID")
 """Variables that accelerate and torch set for the processes they launch, and for no other purpose."""
+
+_NUMBERS_OF_PROCESSES = ("WORLD_SIZE", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
+"""Variables by which launchers say how many processes they have started."""
 
 _SHELLS = frozenset({"sh", "ash", "bash", "dash", "zsh", "fish", "ksh", "mksh", "csh", "tcsh"})
 """A variable that a user has exported comes from one of these."""
@@ -60,12 +65,38 @@ def _launcher_of(process: int) -> int | None:
     return parent
 
 
+def check_processes_started() -> None:
+    """Refuses a process that was to be one of several, of which ``accelerate launch`` has started this one alone.
+
+    On CPUs accelerate leaves it to MPI to start them; without MPI each machine would train by itself.
+
+    Raises:
+        UsageError: It is.
+    """
+    if any(name in os.environ for name in _NUMBERS_OF_PROCESSES) or "ACCELERATE_DYNAMO_BACKEND" not in os.environ:
+        return
+    # accelerate sets the address for several processes; a user may have exported one for other programs.
+    inherited = _variables_of(os.getppid())
+    if "MASTER_ADDR" in os.environ and inherited is not None and b"MASTER_ADDR" not in inherited:
+        raise UsageError(
+            "accelerate launch was asked for several processes and has started one on this machine: without GPUs for "
+            "them it leaves the others to MPI. On CPUs, use iemomecp train --cpu with the same options of the "
+            "launcher, or ACCELERATE_USE_CPU=true accelerate launch --multi_gpu instead of accelerate launch --cpu."
+        )
+
+
 def _was_launched(parent: int) -> bool:
     """Whether a launcher's variables came from the parent, which had not got them itself from an earlier launcher."""
     given = [name for name in _SET_BY_LAUNCHERS if name in os.environ]
-    try:
-        inherited = {line.partition(b"=")[0] for line in Path(f"/proc/{parent}/environ").read_bytes().split(b"\0")}
+    inherited, shell = _variables_of(parent) or set(), False
+    with contextlib.suppress(OSError):
         shell = Path(f"/proc/{parent}/comm").read_text(encoding="utf-8", errors="replace").strip() in _SHELLS
-    except OSError:  # there are no such files on this system, or the parent is another user's
-        inherited, shell = set(), False
     return not shell and any(name.encode() not in inherited for name in given)
+
+
+def _variables_of(process: int) -> set[bytes] | None:
+    """Names of the variables that a process began with; None where the system does not tell."""
+    try:
+        return {line.partition(b"=")[0] for line in Path(f"/proc/{process}/environ").read_bytes().split(b"\0")}
+    except OSError:
+        return None

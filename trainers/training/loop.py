@@ -8,6 +8,7 @@ checkpoint exactly, and ends with the same bits.
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from tqdm.auto import tqdm
 
 from iemomecp_dataset.errors import TrainingError
 from iemomecp_dataset.metrics.evaluation.units import in_unit
+from iemomecp_dataset.trainers.encoders.recomputing import recompute_activations
 from iemomecp_dataset.trainers.options import RunSettings, SharedOptimization
 from iemomecp_dataset.trainers.run_folder import RunFolder
 from iemomecp_dataset.trainers.training.checkpoints import Checkpoints, Progress
@@ -32,11 +34,12 @@ from iemomecp_dataset.trainers.training.divergence import LossWatch, check_score
 from iemomecp_dataset.trainers.training.ema import averaged_model
 from iemomecp_dataset.trainers.training.evaluation import ScoredSplit, score_split
 from iemomecp_dataset.trainers.training.samplers import BatchOrder
+from iemomecp_dataset.trainers.training.sharding import Shards, is_sharded, prepare_sharded, whole_weights
 from iemomecp_dataset.trainers.training.stopping import StopReason, StopRequested, StopRequests
 from iemomecp_dataset.trainers.training.task import Batch, Examples, Selected, Strategy, TrainingTask
 from iemomecp_dataset.trainers.training.trackers import tracked
 
-__all__ = ["fit", "score_examples"]
+__all__ = ["fit", "score_examples", "training_steps"]
 
 _logger = logging.getLogger(__name__)
 
@@ -83,6 +86,8 @@ def fit(
                 for split in task.examples
                 if split != "train" or (task.selection is not None and split == task.selection_split)
             }
+            if is_sharded(accelerator):
+                task.whole_weights.update(whole_weights(state.model))
     except torch.OutOfMemoryError as error:
         raise TrainingError(
             f"The accelerator's memory does not suffice ({str(error).splitlines()[0]}). Lower --batch_size (and raise "
@@ -151,6 +156,32 @@ def score_examples(
     processes = Processes(accelerator.num_processes, accelerator.process_index)
     order = strategy.scoring_order(examples, batch_size=batch_size, processes=processes)
     return score_split(accelerator, strategy, model, _loader(accelerator, examples, order, strategy), examples)
+
+
+def training_steps(
+    accelerator: Accelerator, task: TrainingTask, options: RunSettings, folder: RunFolder
+) -> Iterator[float]:
+    """Trains as :func:`fit` does, step by step, for measurements: nothing is scored or logged, no checkpoint written.
+
+    Args:
+        accelerator: Device, precision and processes.
+        task: Model, strategy and examples.
+        options: The run's options.
+        folder: A run folder that is of no run.
+
+    Yields:
+        The loss of each mini-batch, one epoch after the other, without end.
+
+    Raises:
+        TrainingError: A loss is not finite.
+    """
+    state = _begin(accelerator, task, options, folder, StopRequests(accelerator))
+    state.model.train()
+    while True:
+        for batch in state.batches():
+            yield _train_batch(state, batch)
+        state.progress.epoch += 1
+        state.progress.batches, state.progress.losses = 0, {}
 
 
 @dataclass(frozen=True)
@@ -223,6 +254,8 @@ def _begin(
 ) -> _LoopState:
     """Sets up optimizer, schedule, loaders and averaged weights, and restores the newest checkpoint."""
     optimization, strategy = options.optimization, task.strategy
+    if optimization.gradient_checkpointing:
+        recompute_activations(task.model)
     processes = Processes(accelerator.num_processes, accelerator.process_index)
     optimizer_class = torch.optim.Adam if task.recipe.optimizer == "adam" else torch.optim.AdamW
     # One pass over each parameter instead of a dozen: on a CPU, where steps are short, a sixth of a step.
@@ -247,10 +280,16 @@ def _begin(
         for split, examples in task.examples.items()
     }
     # The scheduler steps with the optimizer, however many processes there are; accelerate's would step once for each.
-    model, optimizer = accelerator.prepare(task.model, optimizer)
-    averaged = averaged_model(accelerator.unwrap_model(model), optimization.weight_averaging)
-    accelerator.register_for_checkpointing(averaged, scheduler)
-    checkpoints = Checkpoints(accelerator, folder, averaged.module)
+    shards = None
+    if is_sharded(accelerator):
+        model, optimizer, averaged = prepare_sharded(accelerator, task.model, optimizer, optimization.weight_averaging)
+        shards = Shards(model, averaged, optimizer, processes.index)
+        accelerator.register_for_checkpointing(scheduler)
+    else:
+        model, optimizer = accelerator.prepare(task.model, optimizer)
+        averaged = averaged_model(accelerator.unwrap_model(model), optimization.weight_averaging)
+        accelerator.register_for_checkpointing(averaged, scheduler)
+    checkpoints = Checkpoints(accelerator, folder, averaged.module, shards)
     progress = checkpoints.restore()
     order.epoch, order.done = progress.epoch, progress.batches
     examples_per_epoch = len(task.examples["train"])
@@ -286,10 +325,14 @@ def _begin(
 
 def _loader(accelerator: Accelerator, examples: Examples, order: BatchOrder, strategy: Strategy) -> Any:
     """A loader of this process' share of the mini-batches, on its device."""
-    loader: Any = DataLoader(_Positions(examples), batch_sampler=order, collate_fn=strategy.collate)
+    # From pinned memory a GPU copies a mini-batch while it computes; from other memory it would finish the step first.
+    pinned = accelerator.device.type == "cuda"
+    loader: Any = DataLoader(_Positions(examples), batch_sampler=order, collate_fn=strategy.collate, pin_memory=pinned)
     # The order is sharded already: accelerate would repeat dialogues to fill the last mini-batch, and they would count
     # twice. So it places tensors and marks the end of an epoch, as for one process.
-    return prepare_data_loader(loader, accelerator.device, num_processes=1, process_index=0, put_on_device=True)
+    return prepare_data_loader(
+        loader, accelerator.device, num_processes=1, process_index=0, put_on_device=True, non_blocking=pinned
+    )
 
 
 class _Positions(Dataset[tuple[int, Any]]):
@@ -326,20 +369,32 @@ def _train_epoch(state: _LoopState) -> None:
                 raise StopRequested(reason)
 
 
-def _train_batch(state: _LoopState, batch: Batch) -> None:
-    """One mini-batch, and a step of the optimizer after every ``gradient_accumulation_steps`` of them."""
+def _train_batch(state: _LoopState, batch: Batch) -> float:
+    """One mini-batch, and a step of the optimizer after every ``gradient_accumulation_steps`` of them.
+
+    Returns:
+        Its loss.
+
+    Raises:
+        TrainingError: It is not finite.
+    """
     accelerator, task, progress = state.accelerator, state.task, state.progress
     positions = batch["position"].tolist()
     counted = not is_filler(positions[0])
     pool = pooled_over_processes(accelerator, counted=counted)
     with accelerator.accumulate(state.model):
         terms = task.strategy.terms(state.model, batch, pool)
-        loss = torch.stack(list(terms.values())).sum()
-        if not torch.isfinite(loss):
+        stacked = torch.stack(list(terms.values()))
+        loss = stacked.sum()
+        # All numbers in one copy and before the backward pass is queued: a GPU would be waited for at each, and can
+        # compute that pass while the next mini-batch is prepared.
+        numbers: list[float] = torch.cat([stacked, loss[None]]).detach().tolist()
+        *values, total = numbers
+        if not math.isfinite(total):
             examples = task.examples["train"]
             ids = dict.fromkeys(examples[p].dialogue_id for p in positions if not is_filler(p))
             raise not_finite(
-                loss.item(),
+                total,
                 state.model,
                 batch,
                 list(ids),
@@ -357,10 +412,11 @@ def _train_batch(state: _LoopState, batch: Batch) -> None:
             if not accelerator.optimizer_step_was_skipped:
                 state.scheduler.step()
             state.averaged.update_parameters(accelerator.unwrap_model(state.model))
-    for name, term in terms.items():
-        progress.losses[name] = progress.losses.get(name, 0.0) + term.item()
+    for name, value in zip(terms, values, strict=True):
+        progress.losses[name] = progress.losses.get(name, 0.0) + value
     progress.batches += 1
     state.bar.update(len(positions) * accelerator.num_processes if counted else 0)
+    return total
 
 
 def _end_epoch(state: _LoopState) -> None:

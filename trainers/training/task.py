@@ -137,6 +137,7 @@ class TrainingTask:
         recipe: How the loop steps and stops.
         emotion_inputs: Emotions that another run predicted, where they are inputs; a structural baseline uses them.
         trains: Whether the model is trained; otherwise it is scored as it is, and there need be no train examples.
+        whole_weights: Filled by the loop where the model is sharded: its final weights, on the main process.
     """
 
     model: Any
@@ -153,3 +154,4 @@ class TrainingTask:
     emotion_inputs: EmotionInputs | None = None
     recipe: Recipe = Recipe()
     trains: bool = True
+    whole_weights: dict[str, Tensor] = field(default_factory=dict)

@@ -22,6 +22,7 @@ from iemomecp_dataset.files import file_digest, read_json
 
 __all__ = [
     "autocast",
+    "check_model",
     "concatenated_layers",
     "hidden_layers",
     "load_encoder",
@@ -83,6 +84,24 @@ def load_model(
             *(what, name, len(missing), missing[0]),
         )
     return model
+
+
+def check_model(name: str, revision: str | None, what: str) -> None:
+    """Looks whether a model can be loaded, by its configuration and the names of its files.
+
+    Args:
+        name: A folder, or a name on the Hub.
+        revision: Commit, branch or tag, or None.
+        what: The kind of encoder, for messages.
+
+    Raises:
+        MissingModelError: It is neither on disk nor reachable, or its folder has no weights.
+    """
+    from transformers import AutoConfig
+
+    load_pretrained(AutoConfig.from_pretrained, name, revision, what)
+    if _is_folder(name) and not any(path.suffix in (".safetensors", ".bin") for path in Path(name).iterdir()):
+        raise MissingModelError(_why(name, what, "--model", FileNotFoundError("no file of weights")))
 
 
 def load_encoder(

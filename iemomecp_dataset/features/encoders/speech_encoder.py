@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -61,7 +62,18 @@ class LengthAwareGroupNorm(nn.Module):
     def __init__(self, norm: nn.GroupNorm, kernel: int, stride: int):
         super().__init__()
         self.norm, self.kernel, self.stride = norm, kernel, stride
-        self.lengths: torch.Tensor | None = None
+        # Threads encode different batches with one model.
+        self._of_thread = threading.local()
+
+    @property
+    def lengths(self) -> torch.Tensor | None:
+        """Number of samples of each sequence of the batch that this thread encodes, ``(B,)``."""
+        found: torch.Tensor | None = getattr(self._of_thread, "lengths", None)
+        return found
+
+    @lengths.setter
+    def lengths(self, lengths: torch.Tensor | None) -> None:
+        self._of_thread.lengths = lengths
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
         """Normalizes each channel of each sequence.
@@ -72,10 +84,11 @@ class LengthAwareGroupNorm(nn.Module):
         Returns:
             ``(B, C, T)``; padded frames are arbitrary.
         """
-        if self.lengths is None or bool((self.lengths == self.lengths[0]).all()):
+        lengths = self.lengths
+        if lengths is None or bool((lengths == lengths[0]).all()):
             plain: torch.Tensor = self.norm(states)
             return plain
-        frames = torch.div(self.lengths - self.kernel, self.stride, rounding_mode="floor") + 1
+        frames = torch.div(lengths - self.kernel, self.stride, rounding_mode="floor") + 1
         valid = (torch.arange(states.shape[-1], device=states.device) < frames[:, None]).unsqueeze(1)
         exact = states.float()
         mean = (exact * valid).sum(-1, keepdim=True) / frames[:, None, None]
@@ -106,6 +119,9 @@ class SpeechEncoder:
         from transformers import AutoFeatureExtractor
 
         require_audio()
+        # WavLM mixes boolean and float masks, which torch deprecates; the result is the same. Set once, as the filters
+        # of warnings are those of all threads.
+        warnings.filterwarnings("ignore", message="Support for mismatched key_padding_mask")
         name = options.model_name
         self._options, self._device = options, device
         self._extractor = load_pretrained(AutoFeatureExtractor.from_pretrained, name, options.revision, "audio encoder")
@@ -163,9 +179,7 @@ class SpeechEncoder:
         mask = inputs["attention_mask"].to(self._device)
         if self._group_norm is not None:
             self._group_norm.lengths = lengths
-        with autocast(self._device, self._options.precision), warnings.catch_warnings():
-            # WavLM mixes boolean and float masks, which torch deprecates; the result is the same.
-            warnings.filterwarnings("ignore", message="Support for mismatched key_padding_mask")
+        with autocast(self._device, self._options.precision):
             output = self._model(
                 inputs["input_values"].to(self._device), attention_mask=mask, output_hidden_states=True
             )

@@ -28,7 +28,7 @@ from iemomecp_dataset.features.store.store_layout import shard_name
 from iemomecp_dataset.features.store.store_rows import STATUSES, StoreRow, finite_row
 from iemomecp_dataset.files import file_digest, read_json, write_json
 
-__all__ = ["MANIFEST_NAME", "MAX_MISSING", "FrameStore", "FrameStoreWriter", "write_manifest"]
+__all__ = ["MANIFEST_NAME", "MAX_MISSING", "FrameStore", "FrameStoreWriter", "manifest_statuses", "write_manifest"]
 
 MANIFEST_NAME = "manifest.json"
 """Written last; a store without it is not finished."""
@@ -39,6 +39,7 @@ MAX_MISSING = 0.01
 _LOGGER = logging.getLogger(__name__)
 _FORMAT = 1
 _SHOWN = 5
+_EXAMPLES = 3
 
 
 class FrameStore:
@@ -393,6 +394,23 @@ def write_manifest(
         | ({"zeros": sorted(zeros)} if zeros else {}),
     )
     return counts
+
+
+def manifest_statuses(folder: Path) -> tuple[Counter[str], dict[str, list[tuple[str, str]]]]:
+    """Counts the statuses of a finished store by its manifest.
+
+    Args:
+        folder: The store.
+
+    Returns:
+        Number of clips by status, and up to three ``(utterance_id, reason)`` of each status except ``ok``.
+    """
+    manifest = read_json(folder / MANIFEST_NAME)
+    examples: dict[str, list[tuple[str, str]]] = {}
+    for key, entry in manifest["missing"].items():
+        if len(examples.setdefault(entry["status"], [])) < _EXAMPLES:
+            examples[entry["status"]].append((key, entry["reason"] or ""))
+    return Counter(manifest["statuses"]), examples
 
 
 def _well_formed(manifest: Mapping[str, Any]) -> bool:

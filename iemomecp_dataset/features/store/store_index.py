@@ -17,13 +17,24 @@ from iemomecp_dataset.features.store.store_shards import Shard, read_shard
 from iemomecp_dataset.files import file_digest, write_bytes
 from iemomecp_dataset.markdown_text import markdown_text
 
-__all__ = ["COLUMNS", "SHARDS_KEY", "index_schema", "missing_shards", "read_store_shard", "write_index"]
+__all__ = [
+    "COLUMNS",
+    "SHARDS_KEY",
+    "index_schema",
+    "index_statuses",
+    "missing_shards",
+    "read_store_shard",
+    "write_index",
+]
 
 COLUMNS = ("utterance_id", "shard", "row", "n_frames", "seconds", "status", "reason", "note")
 """Columns of the index. ``shard`` and ``row`` locate the vector; ``row`` is null if there is none."""
 
 SHARDS_KEY = b"iemomecp_shards"
 """Key of the Parquet metadata with name, size and SHA-256 of each shard."""
+
+
+_EXAMPLES = 3
 
 
 def index_schema() -> Any:
@@ -62,36 +73,84 @@ def write_index(folder: Path, card: StoreCard, utterance_ids: Sequence[str]) -> 
         InvalidDataError: A shard is missing or damaged, its vectors do not match the card, or the shards do not have
             each utterance exactly once.
     """
+    import numpy as np
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    lines: dict[str, tuple[Any, ...]] = {}
+    # Of each row there are only Arrow's bytes and its place: a store may have millions.
+    schema = index_schema()
+    place_of = {utterance_id: place for place, utterance_id in enumerate(utterance_ids)}
+    row_at = np.full(len(place_of), -1, dtype=np.int64)
+    unknown: list[str] = []
     shards: list[dict[str, Any]] = []
+    batches: list[Any] = []
+    n_rows = 0
     for number in range(card.n_shards):
         shard = read_store_shard(folder, card, number)
         path = shard.path
+        lines = []
         for (utterance_id, status, n_frames, seconds, reason, note), row in shard.positions():
-            if utterance_id in lines:
+            place = place_of.get(utterance_id)
+            if place is None:
+                unknown.append(utterance_id)
+            elif row_at[place] >= 0:
                 raise InvalidDataError(f"{path}: utterance {utterance_id} is in two shards. Extract into a new folder.")
-            lines[utterance_id] = (utterance_id, number, row, n_frames, seconds, status, reason, note)
+            else:
+                row_at[place] = n_rows
+            n_rows += 1
+            lines.append((utterance_id, number, row, n_frames, seconds, status, reason, note))
+        if lines:
+            values = zip(zip(*lines, strict=True), schema, strict=True)
+            batches.append(pa.record_batch([pa.array(value, field.type) for value, field in values], schema=schema))
         shards.append({"name": path.name, "bytes": path.stat().st_size, "sha256": file_digest(path)})
-    if lines.keys() != set(utterance_ids):
-        odd = sorted(lines.keys() ^ set(utterance_ids))
+    missing = [utterance_ids[place] for place in np.flatnonzero(row_at < 0).tolist()]
+    if unknown or missing:
+        odd = sorted({*unknown, *missing})
         raise InvalidDataError(
             f"{folder}: the shards do not have the utterances of this extraction; {len(odd)} differ, such as {odd[0]}. "
             "Extract into a new folder."
         )
-    schema = index_schema().with_metadata(
-        {SHARDS_KEY: json.dumps(shards).encode(), b"synthetic": b"true" if card.synthetic else b"false"}
-    )
-    columns = list(zip(*(lines[utterance_id] for utterance_id in utterance_ids), strict=True))
-    table = pa.table([pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)], schema=schema)
+    del place_of
+    facts = {SHARDS_KEY: json.dumps(shards).encode(), b"synthetic": b"true" if card.synthetic else b"false"}
+    table = pa.Table.from_batches(batches, schema=schema)
+    del batches
+    counts = Counter({entry["values"]: entry["counts"] for entry in table["status"].value_counts().to_pylist()})
+    order, columns = pa.array(row_at), []
+    for _ in schema:
+        columns.append(table.column(0).take(order))
+        table = table.remove_column(0)  # so that no two columns are in memory twice
+    table = pa.Table.from_arrays(columns, schema=schema.with_metadata(facts)).combine_chunks()
     buffer = io.BytesIO()
     pq.write_table(table, buffer)
-    counts = Counter(line[5] for line in lines.values())
     write_bytes(folder / README_NAME, _readme(card, counts).encode())
     write_bytes(folder / INDEX_NAME, buffer.getvalue())
     return counts
+
+
+def index_statuses(folder: Path) -> tuple[Counter[str], dict[str, list[tuple[str, str]]]]:
+    """Counts the statuses of a store by its index, a part of it at a time.
+
+    Args:
+        folder: The store, complete.
+
+    Returns:
+        Number of utterances by status, and up to three ``(utterance_id, reason)`` of each status except ``ok``.
+    """
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    counts: Counter[str] = Counter()
+    examples: dict[str, list[tuple[str, str]]] = {}
+    with pq.ParquetFile(folder / INDEX_NAME) as file:
+        for batch in file.iter_batches(columns=["utterance_id", "status", "reason"]):
+            found = {entry["values"]: entry["counts"] for entry in batch["status"].value_counts().to_pylist()}
+            counts.update(found)
+            for status in found.keys() - {"ok"}:
+                of_status = examples.setdefault(status, [])
+                if len(of_status) < _EXAMPLES:
+                    rows = batch.filter(pc.equal(batch["status"], status)).slice(0, _EXAMPLES - len(of_status))
+                    of_status += [(row["utterance_id"], row["reason"] or "") for row in rows.to_pylist()]
+    return counts, examples
 
 
 def read_store_shard(folder: Path, card: StoreCard, number: int) -> Shard:

@@ -69,9 +69,7 @@ def test_cells_that_are_cancelled_and_queued_again_end_in_the_bits_of_local_ones
         return not to_end
 
     wait_until(end_what_trains)
-    slurm_node.wait_for(f"{array}_1", "PENDING")
-    # SLURM lets a job that was queued again wait for two minutes.
-    slurm_node.ask("scontrol", "update", f"JobId={array}_1", "StartTime=now")
+    slurm_node.start_again(f"{array}_1")
     second = begin(*on_slurm)
     _, said = second.communicate(timeout=300)
     assert second.returncode in (0, 1), said

@@ -13,12 +13,12 @@ from iemomecp_dataset.trainers.encoders.text import load_text_encoder
 
 
 def test_every_text_is_another_and_of_a_dialogue_s_length() -> None:
-    given = list(conversations._conversations(200))
+    given = list(conversations.spoken_conversations(200))
     texts = [spoken["text"] for one in given for spoken in one]
     assert {len(one) for one in given} == {12}
     assert len(set(texts)) == len(texts) == 2400
     assert 12 < np.mean([len(text.split()) for text in texts]) < 15
-    assert given == list(conversations._conversations(200)), "both measurements have the same texts"
+    assert given == list(conversations.spoken_conversations(200)), "both measurements have the same texts"
 
 
 def test_the_model_reads_a_frozen_encoder_whose_tokens_are_words(tmp_path: Path) -> None:

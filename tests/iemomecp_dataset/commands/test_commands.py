@@ -119,7 +119,7 @@ def test_every_command_without_arguments_works_or_says_what_it_needs() -> None:
 
 def test_every_script_runs_its_command(repository: Path) -> None:
     scripts = {path.name: path.read_text(encoding="utf-8") for path in (repository / "scripts").glob("*.py")}
-    of_clone = {"active_environment.py", "bench.py", "make_tiny_encoder.py", "mutate.py"}
+    of_clone = {"active_environment.py", "bench.py", "bench_gpu.py", "make_tiny_encoder.py", "mutate.py"}
     named = {name: Path(shlex.split(start)[1]) for name, start in _SCRIPTS.items() if "scripts/" in start}
     assert {path.name for path in named.values()} == set(scripts) - of_clone
     for name, path in named.items():

@@ -115,6 +115,38 @@ def test_a_file_of_accelerate_config_keeps_its_values(tmp_path: Path, monkeypatc
     assert (given.num_processes, given.num_machines, given.mixed_precision) == (None, None, None)
 
 
+@pytest.mark.parametrize(
+    ("given", "port"),
+    [
+        (["--cpu", "--num_processes", "2"], 0),
+        (["--cpu", "--num_processes", "4", "--num_machines", "2", "--main_process_port", "7"], 7),
+        (["--cpu", "--num_processes", "1"], None),
+        (["--num_processes", "2"], None),
+        (["--cpu", "--num_processes", "2", "--mpirun_hostfile", "hosts"], None),
+    ],
+    ids=["one machine", "two machines", "one process", "GPUs", "MPI"],
+)
+def test_torch_starts_several_processes_on_cpus(
+    given: list[str], port: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Accelerate itself would start one, and say nothing."""
+    from accelerate.commands import launch
+
+    found: list[tuple[bool, bool, int | None, str | None]] = []
+    monkeypatch.delenv("ACCELERATE_USE_CPU", raising=False)
+    monkeypatch.setattr(
+        launch,
+        "launch_command",
+        lambda asked: found.append(
+            (asked.cpu, asked.multi_gpu, asked.main_process_port, os.environ.get("ACCELERATE_USE_CPU"))
+        ),
+    )
+    assert train._launch([*given, "script.py"]) == 0
+    expected = (False, True, port, "true") if port is not None else ("--cpu" in given, False, None, None)
+    assert found == [expected]
+    assert "ACCELERATE_USE_CPU" not in os.environ
+
+
 @pytest.mark.slow
 def test_the_exit_code_is_the_trainers(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
@@ -143,3 +175,22 @@ def test_a_signal_to_the_command_reaches_the_trainer(number: signal.Signals, tmp
         time.sleep(0.05)
     os.kill(command.pid, number)
     assert command.wait(timeout=30) == 5
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["--num_machines", "1", "--machine_rank", "1"], "no --machine_rank 1 of --num_machines 1"),
+        (["--num_machines", "2", "--main_process_ip", "nowhere.invalid"], "nowhere.invalid is no host"),
+    ],
+)
+def test_machines_that_would_wait_in_vain_are_refused(given: list[str], said: str) -> None:
+    from accelerate.commands import launch
+
+    with pytest.raises(UsageError, match=said):
+        train._check_machines(launch.launch_command_parser().parse_args([*given, "script.py"]))
+
+
+def test_a_wrong_option_on_one_of_several_machines_is_left_to_its_trainer() -> None:
+    assert train._on_several_machines(["--cpu", "--num-machines=2"])
+    assert not train._on_several_machines(["--num_machines", "1"])

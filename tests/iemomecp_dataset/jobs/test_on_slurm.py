@@ -16,10 +16,11 @@ import pytest
 from pretended_slurm import PretendedSlurm
 from slurm_node import SlurmNode, slurm_node  # noqa: F401  (a fixture)
 
-from iemomecp_dataset.errors import MissingDependencyError, TrainingError, UsageError
+from iemomecp_dataset.errors import InvalidDataError, MissingDependencyError, TrainingError, UsageError
 from iemomecp_dataset.jobs import on_slurm
 from iemomecp_dataset.jobs.job import Job, JobState, JobStatus
 from iemomecp_dataset.jobs.on_slurm import SlurmBackend, sbatch_script
+from iemomecp_dataset.jobs.slurm_queue import QueuedJob
 from iemomecp_dataset.jobs.slurm_task import record_file
 
 pytest.importorskip("submitit", reason='submitit is not installed; pip install -e ".[slurm]"')
@@ -121,16 +122,30 @@ def test_a_launcher_killed_between_sbatch_and_its_record_leaves_nothing_to_be_su
 
 def test_a_launcher_killed_before_sbatch_is_followed_by_one_that_waits_and_submits(tmp_path, slurm, monkeypatch):
     jobs = jobs_in(tmp_path)
-    names, logs = [job.name for job in jobs], [str(job.log) for job in jobs]
+    columns = {"jobs": [job.name for job in jobs], "logs": [str(job.log) for job in jobs], "commands": [""] * 4}
     folder = tmp_path / "logs/slurm"
     folder.mkdir(parents=True)
     listed = folder / "0123456789ab.json"
-    listed.write_text(json.dumps({"jobs": names, "logs": logs, "submitted": time.time(), "array": None}))
+    listed.write_text(json.dumps({**columns, "submitted": time.time(), "array": None}))
     monkeypatch.setattr(on_slurm, "_SUBMITTING_SECONDS", 1.0)
     started(tmp_path, jobs)
     assert len(slurm.calls("sbatch")) == 1
     assert len(slurm.calls("squeue")) >= 2
     assert not listed.exists()
+
+
+def test_a_launcher_killed_while_sbatch_works_is_followed_by_one_that_waits_for_that(tmp_path, slurm):
+    slurm.take(1.5)
+    launcher = start_launcher(tmp_path, "shared=yes")
+    wait_until(lambda: slurm.calls("sbatch"))
+    launcher.kill()
+    launcher.communicate()
+    assert slurm.queue() == []
+    later = started(tmp_path, [count_job(tmp_path, i) for i in range(4)])
+    assert len(slurm.calls("sbatch")) == 1
+    assert later.cancel_command == "scancel 100"
+    (listed,) = (tmp_path / "logs/slurm").glob("*.json")
+    assert len(list((tmp_path / "logs/slurm" / listed.stem).glob("100_*_submitted.pkl"))) == 4
 
 
 def test_two_launchers_at_once_submit_once(tmp_path, slurm):
@@ -184,6 +199,75 @@ def test_accounts_tell_what_became_of_a_job_that_the_queue_has_forgotten(tmp_pat
     assert slurm.calls("sacct")[0][:5] == ["-n", "-X", "-P", "-j", "100_0"]
 
 
+def test_a_job_of_that_name_with_another_command_is_not_taken_for_it(tmp_path, slurm):
+    started(tmp_path, jobs_in(tmp_path, 2, "train", "--epochs=3"))
+    other = jobs_in(tmp_path, 2, "train", "--epochs=4")
+    with pytest.raises(UsageError, match=r"cell-0 is in the queue with another command \(--epochs=3\).*scancel 100_0"):
+        started(tmp_path, other)
+    slurm.turn(0, "CANCELLED")
+    slurm.turn(1, "CANCELLED")
+    assert started(tmp_path, other).cancel_command == "scancel 102"
+    # The program may be another: the environment was made anew.
+    assert started(tmp_path, jobs_in(tmp_path, 2, "python", "--epochs=4")).cancel_command == "scancel 102"
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"jobs": ["a"], "logs": [], "commands": []}', '{"jobs": 3}'])
+def test_a_damaged_list_of_jobs_is_refused_by_name(tmp_path, slurm, text):
+    started(tmp_path, jobs_in(tmp_path))
+    (listed,) = (tmp_path / "logs/slurm").glob("*.json")
+    listed.write_text(text)
+    with pytest.raises(InvalidDataError, match=listed.name):
+        started(tmp_path, jobs_in(tmp_path))
+    assert len(slurm.calls("sbatch")) == 1
+
+
+@pytest.mark.parametrize("damaged", ["", "{", "[]"])
+def test_a_damaged_record_counts_as_none(tmp_path, slurm, damaged):
+    jobs = jobs_in(tmp_path, 2)
+    backend = started(tmp_path, jobs)
+    write_record(jobs[0], backend, 0)
+    content = json.loads(record_file(jobs[0].log).read_text())
+    record_file(jobs[0].log).write_text(damaged or json.dumps({**content, "exit_code": "0"}))
+    slurm.turn(0, "FAILED")
+    assert "it left no exit code" in backend.states()["cell-0"].words
+
+
+def test_a_job_that_failed_without_a_record_while_no_launcher_waited_is_told_once(tmp_path, slurm):
+    jobs = jobs_in(tmp_path, 2)
+    started(tmp_path, jobs)
+    slurm.turn(0, "OUT_OF_MEMORY")
+    second = started(tmp_path, jobs[:1])
+    assert "out_of_memory: it left no exit code" in second.states()["cell-0"].words
+    assert len(slurm.calls("sbatch")) == 1
+    assert started(tmp_path, jobs[:1]).states()["cell-0"].state is JobState.WAITING
+    assert len(slurm.calls("sbatch")) == 2
+
+
+def test_other_values_for_jobs_in_the_queue_are_said(tmp_path, slurm, caplog):
+    jobs = jobs_in(tmp_path, 2)
+    started(tmp_path, jobs, MINUTES, "cpus=99")
+    assert caplog.text == ""
+    started(tmp_path, jobs, MINUTES)
+    assert f"in the queue as it was asked for then (--slurm {MINUTES} cpus=99)" in caplog.text
+    assert caplog.text.count("scancel 100_0") == 1
+    assert len(slurm.calls("sbatch")) == 1
+
+
+def test_a_percent_sign_in_the_folder_is_refused(tmp_path, slurm):
+    with pytest.raises(UsageError, match="SLURM replaces what follows %"):
+        started(tmp_path / "r%A", jobs_in(tmp_path, 1))
+
+
+def test_the_record_of_an_earlier_submission_does_not_count(tmp_path, slurm):
+    jobs = jobs_in(tmp_path, 2)
+    backend = started(tmp_path, jobs)
+    write_record(jobs[0], backend, 0)
+    content = json.loads(record_file(jobs[0].log).read_text())
+    record_file(jobs[0].log).write_text(json.dumps({**content, "token": "earlier"}))
+    slurm.turn(0, "NODE_FAIL")
+    assert backend.states()["cell-0"].exit_code is None
+
+
 def test_a_job_alone_is_no_array(tmp_path, slurm):
     backend = started(tmp_path, jobs_in(tmp_path, 1))
     assert backend.states()["cell-0"].words == "job 100, pending: Priority"
@@ -219,7 +303,7 @@ def test_slurm_that_refuses_is_one_sentence_and_nothing_is_left_behind(tmp_path,
         UsageError, match=r"SLURM refuses the jobs: invalid partition specified: gpuu. None was submitted"
     ):
         started(tmp_path, jobs_in(tmp_path))
-    assert not list((tmp_path / "logs/slurm").glob("*.json"))
+    assert [path.name for path in (tmp_path / "logs/slurm").iterdir()] == [".lock"]
     assert capfd.readouterr().err == ""
 
 
@@ -229,6 +313,18 @@ def test_a_controller_that_answers_too_late_may_have_taken_the_jobs(tmp_path, sl
     with pytest.raises(TrainingError, match=r"timed out.*may have taken the jobs"):
         started(tmp_path, jobs_in(tmp_path))
     assert len(list((tmp_path / "logs/slurm").glob("*.json"))) == 1
+
+
+def test_jobs_that_are_in_the_queue_although_sbatch_failed_are_looked_for(tmp_path, slurm, monkeypatch):
+    def taken(names):
+        return {(name, 0): QueuedJob("7", 0, "PENDING", "Priority") for name in names}
+
+    slurm.answer("sbatch", 1, "sbatch: error: Zero Bytes were transmitted or received")
+    monkeypatch.setattr(on_slurm, "queued_jobs", taken)
+    with pytest.raises(TrainingError, match=r"Zero Bytes.*may have taken the jobs"):
+        started(tmp_path, jobs_in(tmp_path, 1))
+    assert started(tmp_path, jobs_in(tmp_path, 1)).cancel_command == "scancel 7"
+    assert len(slurm.calls("sbatch")) == 1
 
 
 def test_without_an_answer_of_the_queue_nothing_is_submitted(tmp_path, slurm):
@@ -260,9 +356,11 @@ def test_jobs_are_left_to_slurm_with_a_command_that_cancels_them(tmp_path, slurm
 
 def test_more_jobs_than_an_array_may_have_are_refused(tmp_path, slurm):
     slurm.answer("scontrol", 0, "MaxArraySize            = 5")
-    with pytest.raises(UsageError, match="5 jobs are more than the 4 that one array of this cluster may have"):
-        started(tmp_path, jobs_in(tmp_path, 5))
+    with pytest.raises(UsageError, match="6 jobs are more than the 5 that one array of this cluster may have"):
+        started(tmp_path, jobs_in(tmp_path, 6))
     assert slurm.calls("sbatch") == []
+    started(tmp_path, jobs_in(tmp_path, 5))
+    assert len(slurm.calls("sbatch")) == 1
 
 
 def test_a_folder_that_the_nodes_do_not_see_is_refused(tmp_path, slurm, monkeypatch):
@@ -355,7 +453,7 @@ COUNT = textwrap.dedent(
 
 LAUNCH = textwrap.dedent(
     """
-    import sys, time
+    import os, sys, time
     from pathlib import Path
     from iemomecp_dataset.jobs.job import Job
     from iemomecp_dataset.jobs.on_slurm import SlurmBackend
@@ -364,8 +462,9 @@ LAUNCH = textwrap.dedent(
     def job(i):
         command = (sys.executable, str(folder / "count.py"), str(folder / f"count-{i}"), str(folder / "gate"))
         return Job(f"count-{i}", command, {}, str(folder), folder / f"logs/count-{i}.log")
-    backend = SlurmBackend(folder, ["minutes=5", "warning=60"])
+    backend = SlurmBackend(folder, ["minutes=5", "warning=60", *sys.argv[2:]])
     backend.submit([job(i) for i in range(4)])
+    (folder / f"submitted-{os.getpid()}").touch()
     while not all(status.over for status in backend.states().values()):
         time.sleep(0.2)
     for name, status in backend.states().items():
@@ -374,8 +473,13 @@ LAUNCH = textwrap.dedent(
 )
 
 
-def start_launcher(folder: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen([sys.executable, "-c", LAUNCH, str(folder)], stdout=subprocess.PIPE, text=True)
+def count_job(folder: Path, i: int) -> Job:
+    command = (sys.executable, str(folder / "count.py"), str(folder / f"count-{i}"), str(folder / "gate"))
+    return Job(f"count-{i}", command, {}, str(folder), folder / f"logs/count-{i}.log")
+
+
+def start_launcher(folder: Path, *values: str) -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, "-c", LAUNCH, str(folder), *values], stdout=subprocess.PIPE, text=True)
 
 
 def newest_array(node: SlurmNode) -> str:
@@ -402,16 +506,14 @@ def test_jobs_of_a_node_are_cancelled_requeued_and_warned_and_their_launcher_is_
     first.communicate()
     # Two others find the jobs.
     launchers = [start_launcher(tmp_path), start_launcher(tmp_path)]
+    wait_until(lambda: all((tmp_path / f"submitted-{launcher.pid}").exists() for launcher in launchers))
     array = newest_array(slurm_node)
     slurm_node.ask("scancel", f"{array}_0")
     slurm_node.ask("scontrol", "requeue", f"{array}_1")
     # What SLURM sends before the time limit.
     slurm_node.ask("scancel", "--batch", "--signal=USR2", f"{array}_2")
     wait_until(lambda: [count.read_text() for count in counts] == ["stopped "] * 3 + ["started "])
-    for job in (f"{array}_1", f"{array}_2"):
-        slurm_node.wait_for(job, "PENDING")
-        # SLURM lets a job that was queued again wait for two minutes.
-        slurm_node.ask("scontrol", "update", f"JobId={job}", "StartTime=now")
+    slurm_node.start_again(f"{array}_1", f"{array}_2")
     slurm_node.wait_for(f"{array}_1", "RUNNING")
     slurm_node.wait_for(f"{array}_2", "RUNNING")
     (tmp_path / "gate").touch()
@@ -434,9 +536,7 @@ def test_a_preempted_job_is_ended_and_continues(tmp_path: Path, slurm_node: Slur
     slurm_node.ask("sbatch", "--partition=urgent", "--exclusive", "--output=/dev/null", "--wrap=sleep 1")
     wait_until(lambda: [count.read_text() for count in counts] == ["stopped "] * 4)
     (tmp_path / "gate").touch()
-    for job in (f"{array}_{i}" for i in range(4)):
-        slurm_node.wait_for(job, "PENDING")
-        slurm_node.ask("scontrol", "update", f"JobId={job}", "StartTime=now")
+    slurm_node.start_again(*(f"{array}_{i}" for i in range(4)))
     assert "".join(launcher.communicate(timeout=60)[0].split("\n")) == "".join(f"count-{i} ended 0" for i in range(4))
     assert [count.read_text() for count in counts] == ["stopped finished"] * 4
 

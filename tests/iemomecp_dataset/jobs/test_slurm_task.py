@@ -93,7 +93,8 @@ def test_the_exit_code_is_that_of_the_command_and_recorded(tmp_path, command, co
     log = tmp_path / "logs/cell.log"
     log.parent.mkdir()
     record_file(log).write_text("of an earlier start")
-    process = begin(log, "sh", "-c", command)
+    # While it runs there is no record.
+    process = begin(log, "sh", "-c", f"test ! -e {record_file(log)} || exit 9; {command}")
     assert process.wait(timeout=30) == (code if code >= 0 else 128 - code)
     assert record(log) == {"exit_code": code, "received": [], "token": "token"}
 

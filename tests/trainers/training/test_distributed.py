@@ -21,6 +21,7 @@ from iemomecp_dataset.trainers.training.distributed import (
     pooled_over_processes,
     start_accelerator,
 )
+from iemomecp_dataset.trainers.training.sharding import check_sharding
 
 CONFIGURATIONS = {
     "ddp_multi_node": "multi_gpu",
@@ -31,7 +32,9 @@ CONFIGURATIONS = {
 
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
-def test_accelerate_accepts_a_configuration_and_it_leaves_the_runs_options_alone(name: str, repository: Path) -> None:
+def test_accelerate_accepts_a_configuration_and_it_leaves_the_runs_options_alone(
+    name: str, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from accelerate.commands.config.config_args import load_config_from_file
     from accelerate.commands.launch import _validate_launch_command, launch_command_parser
 
@@ -45,6 +48,17 @@ def test_accelerate_accepts_a_configuration_and_it_leaves_the_runs_options_alone
     # accelerate would pass it on through the environment, where it wins over the script's.
     assert arguments.gradient_accumulation_steps is None
     assert arguments.mixed_precision == "no"
+    if CONFIGURATIONS[name] == "use_fsdp":
+        # What the environment of each process makes of it is what training takes.
+        from accelerate import FullyShardedDataParallelPlugin
+        from accelerate.utils import launch
+
+        for variable, value in launch.prepare_multi_gpu_env(arguments).items():
+            if variable.startswith("FSDP_"):
+                monkeypatch.setenv(variable, value)
+        plugin = FullyShardedDataParallelPlugin()
+        state = SimpleNamespace(fsdp_plugin=plugin)
+        check_sharding(SimpleNamespace(distributed_type=DistributedType.FSDP, state=state), TrainingOptions())
     text = path.read_text(encoding="utf-8")
     assert f"trainers/configs/{name}.yaml" in text
     assert "trainers/fusion.py" in text
@@ -74,6 +88,7 @@ def launched(
         (launched(DistributedType.MULTI_CPU), "no"),
         (launched(DistributedType.MULTI_GPU, precision="fp16"), "fp16"),
         (launched(DistributedType.DEEPSPEED), "no"),
+        (launched(DistributedType.FSDP, precision="bf16"), "bf16"),
         (launched(DistributedType.DEEPSPEED, zero_stage=0), "no"),
     ],
 )
@@ -84,11 +99,10 @@ def test_what_training_can_do_passes(accelerator: SimpleNamespace, precision: st
 @pytest.mark.parametrize(
     ("accelerator", "precision", "message"),
     [
-        (launched(DistributedType.FSDP), "no", "asks for FSDP, which shards the weights.*deepspeed.yaml"),
-        (launched(DistributedType.MEGATRON_LM), "no", "asks for MEGATRON_LM"),
-        (launched(DistributedType.DEEPSPEED, zero_stage=3), "no", "ZeRO stage 3.*--zero_stage 2"),
+        (launched(DistributedType.MEGATRON_LM), "no", "asks for MEGATRON_LM.*fsdp.yaml"),
+        (launched(DistributedType.DEEPSPEED, zero_stage=3), "no", "ZeRO stage 3.*--zero_stage 2.*fsdp.yaml"),
         (launched(DistributedType.DEEPSPEED, offload_optimizer_device="cpu"), "no", "--offload_optimizer_device none"),
-        (launched(DistributedType.DEEPSPEED, precision="bf16"), "bf16", "--mixed_precision bf16, which is too low"),
+        (launched(DistributedType.DEEPSPEED, precision="bf16"), "bf16", "bf16, which is too low.*FSDP, which keeps"),
         # A configuration file of DeepSpeed's own may say so.
         (launched(DistributedType.DEEPSPEED, precision="bf16"), "no", "sets the mixed precision to bf16, but"),
         (launched(DistributedType.MULTI_GPU, accumulation=4), "no", "sets gradient_accumulation_steps to 4"),

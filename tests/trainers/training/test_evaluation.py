@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, DistributedType
 from torch import nn
 
 from iemomecp_dataset.trainers.training.evaluation import score_split
@@ -53,7 +53,7 @@ def test_examples_of_all_processes_are_gathered(monkeypatch: pytest.MonkeyPatch)
 
     of_other: list[Any] = [[False], [(1, np.array([[1.0, 0.0]]))], [3.0]]
     monkeypatch.setattr(evaluation, "gather_object", lambda own: [*own, *of_other.pop(0)])
-    accelerator = SimpleNamespace(autocast=Accelerator(cpu=True).autocast)
+    accelerator = SimpleNamespace(autocast=Accelerator(cpu=True).autocast, distributed_type=DistributedType.MULTI_CPU)
     found = score_split(accelerator, Numbers(), nn.Dropout(), [[2], [0], [~0]], EXAMPLES)  # type: ignore[arg-type]
     assert found.probabilities[:, 0].tolist() == [0, 0, 1, 2, 2, 2]
     assert found.loss == 2.0, "mean of the losses 1, 2 and 3; the filler's is left out"

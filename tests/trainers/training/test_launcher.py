@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.trainers.training import launcher
 
 # Says what it has noticed once its parent is gone: the signal, if it is to come, was sent at the parent's end.
@@ -74,3 +75,30 @@ def test_a_launcher_that_ends_while_it_is_looked_at_is_noticed(monkeypatch: pyte
         launcher.end_with_launcher()
         assert sent == [(os.getpid(), signal.SIGTERM)]
         assert launcher.launcher_has_ended()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the variables of a launcher are read from /proc")
+@pytest.mark.parametrize(
+    ("exported", "by_launcher", "refused"),
+    [
+        ({}, {"ACCELERATE_DYNAMO_BACKEND": "NO", "MASTER_ADDR": "127.0.0.1"}, True),
+        ({}, {"ACCELERATE_DYNAMO_BACKEND": "NO"}, False),
+        ({"MASTER_ADDR": "node-0"}, {"ACCELERATE_DYNAMO_BACKEND": "NO", "MASTER_ADDR": "node-0"}, False),
+        ({}, {"ACCELERATE_DYNAMO_BACKEND": "NO", "MASTER_ADDR": "127.0.0.1", "WORLD_SIZE": "2"}, False),
+        ({}, {"MASTER_ADDR": "127.0.0.1"}, False),
+    ],
+    ids=["several asked for", "one", "exported", "started", "another program"],
+)
+def test_one_process_in_place_of_several_is_refused(
+    exported: dict[str, str], by_launcher: dict[str, str], refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("ACCELERATE_DYNAMO_BACKEND", "MASTER_ADDR", "WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in by_launcher.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(launcher, "_variables_of", lambda process: {name.encode() for name in exported})
+    if refused:
+        with pytest.raises(UsageError, match=r"has started one on this machine: .* use iemomecp train --cpu"):
+            launcher.check_processes_started()
+    else:
+        launcher.check_processes_started()

@@ -559,3 +559,47 @@ def test_a_loss_that_is_not_finite_is_refused_with_the_dialogues(run: Callable[.
     with pytest.raises(TrainingError, match=r"The loss is nan on the dialogues train \d, train \d"):
         fitted.session(batch_size=2)
     assert fitted.recorder.steps == []
+
+
+def test_single_steps_are_those_of_a_run_and_write_nothing(tmp_path: Path, run: Callable[..., Fitted]) -> None:
+    fitted = run().session()
+    folder = RunFolder(tmp_path / "steps")
+    recorder = Recorder()
+    task = TrainingTask(Model(), recorder, {split: Examples(split, size) for split, size in SPLITS.items()})
+    steps = loop.training_steps(Accelerator(cpu=True), task, fitted.options, folder)
+    losses = [next(steps) for _ in range(2 * SPLITS["train"])]
+    epochs = [sum(losses[: SPLITS["train"]]), sum(losses[SPLITS["train"] :])]
+    assert epochs == pytest.approx([SPLITS["train"] * line["train_loss"] for line in fitted.log])
+    assert [step.positions for step in recorder.trained] == [step.positions for step in fitted.recorder.trained]
+    assert recorder.scored == []
+    assert not [path for path in folder.path.rglob("*") if path.is_file() and path.stat().st_size]
+
+
+def test_the_numbers_of_a_step_are_copied_from_the_device_at_once(
+    run: Callable[..., Fitted], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each copy of a single number makes a GPU finish all that is queued."""
+    fitted = run().session(epochs=1)
+    task = TrainingTask(Model(), Recorder(), {split: Examples(split, size) for split, size in SPLITS.items()})
+    steps = loop.training_steps(Accelerator(cpu=True), task, fitted.options, RunFolder(fitted.folder.path / "none"))
+    next(steps)
+    single: list[Tensor] = []
+    item, boolean = Tensor.item, Tensor.__bool__
+    monkeypatch.setattr(Tensor, "item", lambda tensor: single.append(tensor) or item(tensor))
+    monkeypatch.setattr(Tensor, "__bool__", lambda tensor: single.append(tensor) or boolean(tensor))
+    next(steps)
+    # What is left is torch's count of averaged steps, which lies on the CPU.
+    assert [tensor for tensor in single if tensor.is_floating_point()] == []
+
+
+def test_a_gpu_gets_mini_batches_from_pinned_memory_while_it_computes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def given(device: str) -> tuple[Any, ...]:
+        found: dict[str, Any] = {}
+        monkeypatch.setattr(loop, "DataLoader", lambda *_, **more: found.update(more))
+        monkeypatch.setattr(loop, "prepare_data_loader", lambda *_, **more: found.update(more))
+        accelerator: Any = SimpleNamespace(device=torch.device(device))
+        loop._loader(accelerator, Examples("train", 1), RandomBatches(1, 1), Recorder())
+        return found["pin_memory"], found["non_blocking"]
+
+    assert given("cuda") == (True, True)
+    assert given("cpu") == (False, False)

@@ -1,0 +1,32 @@
+"""Recordings that are measured."""
+
+from __future__ import annotations
+
+import wave
+from pathlib import Path
+
+import pytest
+import torch
+
+from iemomecp_dataset.benchmark.speed.gpu.workload import FULL, Workload
+
+
+def test_full_sizes_have_recordings_of_two_to_six_seconds_in_mixed_order(tmp_path: Path) -> None:
+    found = Workload(torch.device("cpu"), FULL, tmp_path).recordings("audio")
+    seconds = [length for _, length in found]
+    assert (min(seconds), max(seconds), len(set(seconds))) == (2.0, 6.0, FULL.files)
+    assert seconds != sorted(seconds)
+    for path, length in found:
+        with wave.open(str(path)) as file:
+            assert file.getnframes() / file.getframerate() == pytest.approx(length, abs=0.01)
+
+
+def test_videos_have_frames_of_ordinary_size(tmp_path: Path) -> None:
+    av = pytest.importorskip("av")
+    from dataclasses import replace
+
+    sizes = replace(FULL, files=1, seconds=(0.2, 0.2))
+    ((path, _),) = Workload(torch.device("cpu"), sizes, tmp_path).recordings("video")
+    with av.open(str(path)) as container:
+        shapes = [(frame.width, frame.height) for frame in container.decode(video=0)]
+    assert shapes == [(640, 360)] * 5
