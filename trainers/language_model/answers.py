@@ -11,13 +11,44 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from iemomecp_dataset.corpora.metadata import emotion_aliases
-from iemomecp_dataset.corpora.semeval_json import turn_number
-from iemomecp_dataset.metrics.evaluation.free_pairs import OTHER_EMOTION, corpus_emotion, free_pairs
+from iemomecp_dataset.metrics.evaluation.free_pairs import (
+    OTHER_EMOTION,
+    PROSE,
+    UNKNOWN,
+    WITHOUT,
+    corpus_emotion,
+    free_pairs,
+)
+from iemomecp_dataset.metrics.evaluation.ladder import (
+    BY_SCHEMA,
+    IN_WORDS,
+    INSIDE_TEXT,
+    NO_TARGET,
+    NO_TURN,
+    OUTSIDE,
+    OVER,
+    REFUSALS,
+    REPEATED,
+    STEPS,
+    UNUSABLE,
+    Ladder,
+)
+from iemomecp_dataset.metrics.evaluation.listed_records import (
+    NOT_READ,
+    THOUGHTS,
+    Record,
+    Role,
+    json_values,
+    listed_records,
+    records_of,
+    turns_of,
+    without_thoughts,
+)
 from iemomecp_dataset.schema import NEUTRAL_EMOTIONS
 from iemomecp_dataset.trainers.language_model.schemas import MOST_CAUSES, MOST_RECORDS, Schema, fits
 
@@ -38,18 +69,6 @@ __all__ = [
     "read_explanation",
 ]
 
-BY_SCHEMA, INSIDE_TEXT, IN_WORDS, UNUSABLE = "valid by schema", "JSON inside text", "in words", "unusable"
-STEPS = (BY_SCHEMA, INSIDE_TEXT, IN_WORDS, UNUSABLE)
-"""Where an answer is read, in the order in which it is tried."""
-
-NO_TURN = "turn outside the dialogue"
-NO_TARGET = "emotion of its target is neutral"
-REPEATED = "repeated"
-OVER = "over the most that are asked for"
-OUTSIDE = "outside the candidates"
-REFUSALS = (NO_TURN, NO_TARGET, REPEATED, OVER, OUTSIDE)
-"""Why a listed pair is not kept; the first that applies counts."""
-
 UNLISTED = "emotion outside the list (the pair is kept, without an emotion)"
 ALIAS = "emotion aliases"
 SECOND = "another emotion for the same target (the first one is kept)"
@@ -57,14 +76,6 @@ SECOND = "another emotion for the same target (the first one is kept)"
 CUT, REFUSED, FILTERED = "cut off", "refused", "content filter"
 ENDINGS: Mapping[str, str] = {"length": CUT, "refusal": REFUSED, "content_filter": FILTERED}
 """By finish reason how an answer ended, where it did not end by itself."""
-
-Role = Literal["causes", "context"]
-
-_KEYS = {"target": "target", "targets": "target", "emotion_turn": "target", "turn": "target", "target_turn": "target",
-         "emotion": "emotion", "causes": "causes", "cause": "causes", "cause_turns": "causes", "cause_turn": "causes",
-         "context": "context", "contexts": "context"}  # fmt: skip
-_LISTS = ("records", "pairs", "emotion-cause_pairs", "emotion_cause_pairs", "answer", "result", "results", "emotions")
-_MOST_OBJECTS = 1000
 
 
 @dataclass(frozen=True)
@@ -100,6 +111,11 @@ class Reading:
     ending: str = ""
     text: str = ""
 
+    @property
+    def n_kept(self) -> int:
+        """Number of pairs that are kept."""
+        return len(self.pairs)
+
 
 @dataclass(frozen=True)
 class Reads:
@@ -127,55 +143,6 @@ class Reads:
         return emotion_aliases(self.emotions)
 
 
-@dataclass
-class Ladder:
-    """Counts over many answers.
-
-    Attributes:
-        steps: Answers by step.
-        endings: Answers by how they ended, where not by themselves.
-        listed: Pairs that the answers list.
-        kept: Pairs that are kept.
-        refused: Pairs that are not, by reason.
-        remarks: What was overlooked, by kind.
-    """
-
-    steps: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(STEPS, 0)))
-    endings: Counter[str] = field(default_factory=Counter)
-    listed: int = 0
-    kept: int = 0
-    refused: Counter[str] = field(default_factory=Counter)
-    remarks: Counter[str] = field(default_factory=Counter)
-
-    def add(self, reading: Reading) -> None:
-        """Counts one answer."""
-        self.steps[reading.step] += 1
-        if reading.ending:
-            self.endings[reading.ending] += 1
-        self.listed += reading.listed
-        self.kept += len(reading.pairs)
-        self.refused.update(reading.refused)
-        self.remarks.update(reading.remarks)
-
-    @property
-    def answers(self) -> int:
-        """Number of answers."""
-        return self.steps.total()
-
-    def as_record(self) -> dict[str, Any]:
-        """The counts as a record states them; ``share_by_schema`` is None without answers."""
-        return {
-            "answers": self.answers,
-            "steps": {step: self.steps[step] for step in STEPS},
-            "share_by_schema": self.steps[BY_SCHEMA] / self.answers if self.answers else None,
-            "endings": dict(self.endings),
-            "pairs_listed": self.listed,
-            "pairs_kept": self.kept,
-            "pairs_refused": dict(self.refused),
-            "remarks": dict(self.remarks),
-        }
-
-
 def read_answer(text: str, reads: Reads, schema: Schema, *, finish_reason: str = "stop") -> Reading:
     r"""Reads an answer on a dialogue, or on one of its utterances.
 
@@ -201,25 +168,19 @@ def read_answer(text: str, reads: Reads, schema: Schema, *, finish_reason: str =
     ending = ENDINGS.get(finish_reason, "")
     value = _decoded(text)
     if value is not _NOTHING and fits(schema, value):
-        return _kept(BY_SCHEMA, list(_records(value, reads.target) or []), reads, Counter(), ending)
+        records, _ = records_of(value, reads.target, reads.aliases) or ([], 0)
+        return _kept(BY_SCHEMA, records, reads, Counter(), ending)
     if ending == REFUSED:
         return Reading(UNUSABLE, ending=ending)
-    records = None
-    for found in _objects(text):
-        records = _records(found, reads.target)
-        if records is not None:
-            break
-    if records is None:
-        # The answer was cut off within its list: what is complete of it is read.
-        inner = [_record(found, reads.target) for found in _objects(text, inner=True) if isinstance(found, dict)]
-        complete = [record for record in inner if record is not None]
-        records = complete or None
-    if records is not None:
-        return _kept(INSIDE_TEXT, records, reads, Counter(), ending)
     remarks: Counter[str] = Counter()
+    text = _answered(text, remarks)
+    found = listed_records(text, reads.target, reads.aliases)
+    if found is not None:
+        remarks[NOT_READ] += found[1]
+        return _kept(INSIDE_TEXT, found[0], reads, remarks, ending)
     words = _in_words(text, reads, remarks)
     if words is None:
-        return Reading(UNUSABLE, ending=ending)
+        return Reading(UNUSABLE, remarks=+remarks, ending=ending)
     return _kept(IN_WORDS, words, reads, remarks, ending)
 
 
@@ -245,23 +206,26 @@ def read_emotions(text: str, reads: Reads, schema: Schema, *, finish_reason: str
     ending = ENDINGS.get(finish_reason, "")
     value = _decoded(text)
     step = BY_SCHEMA if value is not _NOTHING and fits(schema, value) else INSIDE_TEXT
-    candidates = [value] if step == BY_SCHEMA else list(_objects(text))
+    remarks: Counter[str] = Counter()
+    if step != BY_SCHEMA:
+        text = _answered(text, remarks)
+    candidates = [value] if step == BY_SCHEMA else [one for one, *_ in json_values(text)]
     words: list[Any] | None = None
-    for found in candidates:
+    # An example or a draft precedes an answer.
+    for found in reversed(candidates):
         listed = found.get("emotions", found.get("emotion")) if isinstance(found, dict) else found
         if isinstance(listed, str):
             listed = [listed]
         if isinstance(listed, list) and listed:
             words = [one.get("emotion") if isinstance(one, dict) else one for one in listed]
             break
-    remarks: Counter[str] = Counter()
     if words is None and ending != REFUSED:
         named = _named_emotions(text, reads.aliases)
         wanted = 1 if reads.target is not None else reads.n_turns
         if len(named) == wanted:
             step, words = IN_WORDS, list(named)
     if words is None:
-        return Reading(UNUSABLE, ending=ending)
+        return Reading(UNUSABLE, remarks=+remarks, ending=ending)
     turns = [reads.target] if reads.target is not None else list(range(1, reads.n_turns + 1))
     if len(words) != len(turns):
         remarks["more or fewer emotions than turns"] += 1
@@ -295,12 +259,14 @@ def read_explanation(text: str, schema: Schema, *, finish_reason: str = "stop") 
     value = _decoded(text)
     if value is not _NOTHING and fits(schema, value):
         return Reading(BY_SCHEMA, text=_one_line(value["explanation"]), ending=ending)
-    for found in _objects(text):
+    remarks: Counter[str] = Counter()
+    text = _answered(text, remarks)
+    for found in reversed([one for one, *_ in json_values(text)]):
         if isinstance(found, dict) and isinstance(found.get("explanation"), str):
-            return Reading(INSIDE_TEXT, text=_one_line(found["explanation"]), ending=ending)
+            return Reading(INSIDE_TEXT, text=_one_line(found["explanation"]), remarks=+remarks, ending=ending)
     if not text.strip() or ending in (REFUSED, FILTERED):
-        return Reading(UNUSABLE, ending=ending)
-    return Reading(IN_WORDS, text=_one_line(text), ending=ending)
+        return Reading(UNUSABLE, remarks=+remarks, ending=ending)
+    return Reading(IN_WORDS, text=_one_line(text), remarks=+remarks, ending=ending)
 
 
 _NOTHING = object()
@@ -310,13 +276,14 @@ _APOLOGY = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class _Record:
-    """A target as it was listed: nothing is checked yet."""
-
-    target: Any
-    emotion: Any
-    lists: tuple[tuple[Role, tuple[Any, ...]], ...]
+_ITSELF = re.compile(r"\b(?:cause[sd]?|itself|self|same)\b", re.I)
+_BEGINS_WITH_TURN = re.compile(r"\W*U?[0-9]")
+_NUMBERS = r"U?[0-9]{1,6}(?:[ \t]*(?:[,;&+]|\band\b)[ \t]*U?[0-9]{1,6})*"
+_LABELLED = re.compile(
+    r"\b(causes?|contexts?)\b(?:[ \t:=*\"'\[(]|\b(?:turns?|utterances?|are|is|was|were)\b)*"
+    rf"({_NUMBERS})(?=[ \t\])}}\"'*.;,]*(?:$|\b(?:context|cause)))",
+    re.I | re.M,
+)
 
 
 def _one_line(text: str) -> str:
@@ -330,78 +297,21 @@ def _decoded(text: str) -> Any:
         return _NOTHING
 
 
-def _objects(text: str, *, inner: bool = False) -> Iterator[Any]:
-    """Decodes the JSON values that a text holds, in order; with ``inner`` also those within one that is cut off."""
-    decoder = json.JSONDecoder()
-    place = tried = 0
-    while (found := re.compile(r"[{\[]").search(text, place)) is not None and tried < _MOST_OBJECTS:
-        tried += 1
-        try:
-            value, place = decoder.raw_decode(text, found.start())
-        except (ValueError, RecursionError):
-            place = found.start() + 1
-            if not inner and found[0] == "{" and text.lstrip()[:1] == "{" and tried == 1:
-                return  # an object from the beginning that does not end: cut off
-            continue
-        yield value
+def _answered(text: str, remarks: Counter[str]) -> str:
+    """The text without the reasoning before the answer."""
+    rest = without_thoughts(text)
+    remarks[THOUGHTS] += rest != text
+    return rest
 
 
-def _records(value: Any, target: int | None) -> list[_Record] | None:
-    """The records of a decoded value; None where it is of no known form."""
-    if isinstance(value, dict):
-        listed = next((value[name] for name in _LISTS if isinstance(value.get(name), list)), None)
-        if listed is None:
-            record = _record(value, target)
-            return None if record is None else [record]
-        value = listed
-    if not isinstance(value, list):
-        return None
-    records = [_record(entry, target) for entry in value]
-    # A list of numbers alone answers about the causes of one target.
-    if target is not None and value and all(turn_number(entry) is not None for entry in value):
-        return [_Record(target, None, (("causes", tuple(value)),))]
-    if any(record is None for record in records):
-        return None
-    return [record for record in records if record is not None]
-
-
-def _record(entry: Any, target: int | None) -> _Record | None:
-    if not isinstance(entry, dict):
-        return None
-    found = {_KEYS[key.strip().lower()]: value for key, value in entry.items() if key.strip().lower() in _KEYS}
-    if "target" not in found and target is None:
-        return None
-    if "causes" not in found and "context" not in found and (target is None or "emotion" not in found):
-        return None
-    roles: tuple[Role, ...] = ("causes", "context")
-    lists = tuple((role, _as_tuple(found[role])) for role in roles if role in found)
-    # What was asked about is what is answered about, whatever number the answer repeats.
-    return _Record(found.get("target") if target is None else target, found.get("emotion"), lists)
-
-
-def _as_tuple(value: Any) -> tuple[Any, ...]:
-    if value is None:
-        return ()
-    return tuple(value) if isinstance(value, list) else (value,)
-
-
-def _in_words(text: str, reads: Reads, remarks: Counter[str]) -> list[_Record] | None:
+def _in_words(text: str, reads: Reads, remarks: Counter[str]) -> list[Record] | None:
     """Reads pairs in words: the whole text, else each of its lines that can be read."""
     aliases = reads.aliases
     # In place of a pair, "not" means none; a whole answer that says so may be an apology.
     if not re.search(r"\w", text) or _APOLOGY.search(text):
         return None
     if reads.target is not None:
-        named = list(dict.fromkeys(_named_emotions(text, aliases)))
-        emotion = named[0] if len(named) == 1 else OTHER_EMOTION
-        for part in (text, *text.splitlines()):
-            found = free_pairs([f"{reads.target}_{emotion}", part], aliases)
-            if found is not None:
-                remarks.update(kind for kind in found[1] if not kind.startswith("emotions that"))
-                causes = tuple(pair.cause for pair in found[0])
-                word = None if emotion == OTHER_EMOTION else emotion
-                return [_Record(reads.target, word, (("causes", causes),))]
-        return None
+        return _about_target(text, reads.target, aliases, remarks)
     whole = free_pairs(text, aliases)
     parts = [whole] if whole is not None else [free_pairs(line, aliases) for line in text.splitlines() if line.strip()]
     readable = [part for part in parts if part is not None]
@@ -412,10 +322,68 @@ def _in_words(text: str, reads: Reads, remarks: Counter[str]) -> list[_Record] |
     for pairs, kinds in readable:
         remarks.update(kinds)
         records += [
-            _Record(pair.target, None if pair.emotion == OTHER_EMOTION else pair.emotion, (("causes", (pair.cause,)),))
+            Record(pair.target, None if pair.emotion == OTHER_EMOTION else pair.emotion, (("causes", (pair.cause,)),))
             for pair in pairs
         ]
     return records
+
+
+def _about_target(text: str, target: int, aliases: Mapping[str, str], remarks: Counter[str]) -> list[Record] | None:
+    """Reads the causes of one target in words: as pairs, by their headings, or as numbers."""
+    named = list(dict.fromkeys(_named_emotions(text, aliases)))
+    emotion = named[0] if len(named) == 1 else None
+    pairs = free_pairs(text, aliases)
+    # "(1, 2)" are two causes, unless the target stands first.
+    if pairs is not None and (WITHOUT not in pairs[1] or any(pair.target == target for pair in pairs[0])):
+        remarks.update(kind for kind in pairs[1] if kind not in (UNKNOWN, WITHOUT))
+        if not pairs[0]:
+            return [Record(target, emotion, (("causes", ()),))]
+        return [
+            Record(
+                pair.target, emotion if pair.emotion == OTHER_EMOTION else pair.emotion, (("causes", (pair.cause,)),)
+            )
+            for pair in pairs[0]
+        ]
+    labelled = list(_LABELLED.finditer(text))
+    if labelled:
+        remarks[PROSE] += 1
+        lists: dict[Role, tuple[Any, ...]] = {}
+        for match in labelled:
+            role: Role = "causes" if match[1].lower().startswith("cause") else "context"
+            lists[role] = (*lists.get(role, ()), *(int(number) for number in re.findall("[0-9]+", match[2])))
+        return [Record(target, emotion, tuple(lists.items()))]
+    causes: list[int] = []
+    n_read = 0
+    lines = [line for line in text.splitlines() if line.strip()]
+    for part in (text, *lines):
+        found = _causes_of_target(part, target, emotion, aliases)
+        if found is None or (n_read and PROSE in found[1]):
+            continue
+        remarks.update(kind for kind in found[1] if kind not in (UNKNOWN, WITHOUT))
+        causes += found[0]
+        n_read += 1
+        if part is text:
+            n_read = len(lines)
+            break
+    if not n_read:
+        return None
+    remarks["lines that cannot be read"] += len(lines) - n_read
+    return [Record(target, emotion, (("causes", tuple(causes)),))]
+
+
+def _causes_of_target(
+    text: str, target: int, emotion: str | None, aliases: Mapping[str, str]
+) -> tuple[list[int], list[str]] | None:
+    # What names the target as files of pairs do says nothing about its causes.
+    if re.search(rf"(?<![0-9A-Za-z])U?{target}[ \t.]*_[ \t.]*[^\W\d_]", text):
+        return None
+    found = free_pairs([f"{target}_{emotion or OTHER_EMOTION}", text], aliases)
+    if found is None:
+        return None
+    causes = [pair.cause for pair in found[0]]
+    if causes == [target] and PROSE in found[1] and not (_ITSELF.search(text) or _BEGINS_WITH_TURN.match(text)):
+        return None  # such as "in turn 3 she feels joy": the question is repeated
+    return causes, found[1]
 
 
 def _named_emotions(text: str, aliases: Mapping[str, str]) -> list[str]:
@@ -423,29 +391,32 @@ def _named_emotions(text: str, aliases: Mapping[str, str]) -> list[str]:
     return [aliases[word] for word in re.findall(r"[^\W\d_]+", text.lower()) if word in aliases]
 
 
-def _kept(step: str, records: Sequence[_Record], reads: Reads, remarks: Counter[str], ending: str) -> Reading:
+def _kept(step: str, records: Sequence[Record], reads: Reads, remarks: Counter[str], ending: str) -> Reading:
     """Keeps the listed pairs that can be predicted, each once, and counts the others."""
     refused: Counter[str] = Counter()
     kept: dict[tuple[int, int], Role] = {}
     emotions: dict[int, str] = {}
+    targets: set[int] = set()
+    of_target: Counter[tuple[int, Role]] = Counter()
     n_listed = 0
-    known = 0
     aliases = reads.aliases
     for record in records:
-        target = turn_number(record.target)
+        turns = turns_of(record.target, remarks)
+        target = turns[0] if len(turns) == 1 else None
         exists = target is not None and 1 <= target <= reads.n_turns
-        known += target not in emotions
-        over_targets = known > reads.most_records
+        foreign = reads.target is not None and target != reads.target
+        if exists and target is not None and len(targets) < reads.most_records:
+            targets.add(target)
+        over_targets = exists and target not in targets
         word, kinds = _emotion(record.emotion, aliases)
         neutral = word in NEUTRAL_EMOTIONS
         remarks.update(kinds)
-        if exists and not over_targets and word and target is not None:
+        if exists and not over_targets and not foreign and word and target is not None:
             first = emotions.setdefault(target, word)
             remarks[SECOND] += first != word
         for role, listed in record.lists:
-            for place, entry in enumerate(listed):
+            for cause in (turn for entry in listed for turn in turns_of(entry, remarks)):
                 n_listed += 1
-                cause = turn_number(entry)
                 pair = (target or 0, cause or 0)
                 if not exists or cause is None or not 1 <= cause <= reads.n_turns:
                     refused[NO_TURN] += 1
@@ -453,12 +424,13 @@ def _kept(step: str, records: Sequence[_Record], reads: Reads, remarks: Counter[
                     refused[NO_TARGET] += 1
                 elif pair in kept:
                     refused[REPEATED] += 1
-                elif over_targets or place >= reads.most_causes:
+                elif over_targets or of_target[pair[0], role] >= reads.most_causes:
                     refused[OVER] += 1
-                elif pair not in reads.candidates:
+                elif foreign or pair not in reads.candidates:
                     refused[OUTSIDE] += 1
                 else:
                     kept[pair] = role
+                    of_target[pair[0], role] += 1
     pairs = tuple(ReadPair(target, cause, role) for (target, cause), role in kept.items())
     return Reading(step, pairs, emotions, n_listed, +refused, +remarks, ending)
 

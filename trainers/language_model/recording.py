@@ -27,10 +27,11 @@ from iemomecp_dataset.corpus import Corpus
 from iemomecp_dataset.files import make_folder, write_text
 from iemomecp_dataset.metrics.evaluation.free_pairs import OTHER_EMOTION
 from iemomecp_dataset.metrics.evaluation.gold import gold_split
+from iemomecp_dataset.metrics.evaluation.ladder import NO_TURN
 from iemomecp_dataset.metrics.scoring import decide
 from iemomecp_dataset.metrics.set_scores import pair_set, set_scores
 from iemomecp_dataset.trainers.language_model.answering import Answer
-from iemomecp_dataset.trainers.language_model.answers import NO_TURN, Ladder, Reading
+from iemomecp_dataset.trainers.language_model.answers import Ladder, Reading
 from iemomecp_dataset.trainers.language_model.asking import Asking, Request
 from iemomecp_dataset.trainers.language_model.options import LanguageModelOptions
 from iemomecp_dataset.trainers.language_model.predictions import (

@@ -103,6 +103,58 @@ def test_causes_of_one_target_are_read_in_words(text, expected):
     assert [(p.target, p.cause) for p in found.pairs] == [(3, cause) for cause in expected]
 
 
+@pytest.mark.parametrize("text", ["turn 3", "Ann feels joy in turn 3.", "Turn 3: joy", "The cause of 3_joy is 1"])
+def test_what_repeats_the_question_names_no_cause(text):
+    assert read_answer(text, ABOUT_3, SCHEMA_3).step == UNUSABLE
+
+
+def test_of_causes_and_context_in_words_each_has_its_role():
+    found = read_answer("Emotion: joy\nCauses: 1\nContext: 2", ABOUT_3, SCHEMA_3)
+    assert (found.step, found.emotions) == (IN_WORDS, {3: "joy"})
+    assert found.pairs == (ReadPair(3, 1, "causes"), ReadPair(3, 2, "context"))
+
+
+def test_a_pair_of_another_target_than_the_one_asked_about_is_not_kept():
+    for text in ("2_joy, 1", "[[2, 1]]"):
+        found = read_answer(text, ABOUT_3, SCHEMA_3)
+        assert (found.pairs, found.emotions, dict(found.refused)) == ((), {}, {OUTSIDE: 1})
+
+
+def test_what_a_model_thinks_before_it_answers_is_no_answer_and_counted():
+    text = f"<think>Perhaps {answer(record(4, 'anger', 4))}? No.</think> {answer(record(3, 'joy', 1))}"
+    found = read_answer(text, READS, SCHEMA)
+    assert (found.step, found.pairs, found.emotions) == (INSIDE_TEXT, (ReadPair(3, 1),), {3: "joy"})
+    assert found.remarks == {"reasoning before the answer (left out)": 1}
+    found = read_answer(text.split("</think>")[0], READS, SCHEMA, finish_reason="length")
+    assert (found.step, found.ending) == (UNUSABLE, "cut off")
+    text = '<think>{"emotions": ["joy", "joy"]}</think> {"emotions": ["joy", "anger"]}'
+    reads = Reads(2, frozenset(), EMOTIONS)
+    assert read_emotions(text, reads, emotions_schema(2, EMOTIONS)).emotions == {1: "joy", 2: "anger"}
+    text = '<think>Why?</think> {"explanation": "Ann won.", "sure": true}'
+    assert read_explanation(text, explanation_schema()).text == "Ann won."
+
+
+def test_the_last_answer_of_a_known_form_counts():
+    text = f"Example: {answer(record(4, 'anger', 4))}\nMy answer: {answer(record(3, 'joy', 1))}"
+    assert pairs(text) == [(3, 1)]
+
+
+def test_turns_with_words_around_them_are_read_and_a_record_that_cannot_be_leaves_the_others():
+    found = read_answer(answer(record("3. Ann", "joy", "turn 1"), 7), READS, SCHEMA)
+    assert (found.pairs, found.listed) == ((ReadPair(3, 1),), 1)
+    assert found.remarks == {"turns with words around them": 2, "records that cannot be read (left out)": 1}
+
+
+def test_the_cap_is_on_targets_with_or_without_an_emotion_and_not_on_pairs():
+    reads = Reads(4, PAST, EMOTIONS, most_records=2)
+    text = json.dumps([[4, 1], [4, 2], [3, 1], [4, 3], [2, 1], [3, 3]])
+    found = read_answer(text, reads, SCHEMA)
+    assert [(p.target, p.cause) for p in found.pairs] == [(4, 1), (4, 2), (3, 1), (4, 3), (3, 3)]
+    assert dict(found.refused) == {OVER: 1}
+    reads = Reads(4, PAST, EMOTIONS, most_causes=2)
+    assert pairs(json.dumps([[4, 1], [4, 2], [4, 3], [3, 1]]), reads) == [(4, 1), (4, 2), (3, 1)]
+
+
 def test_what_was_asked_about_is_what_is_answered_about():
     found = read_answer('{"target": 2, "emotion": "joy", "causes": [1]}', ABOUT_3, SCHEMA_3)
     assert found.pairs == (ReadPair(3, 1),)
