@@ -18,7 +18,7 @@ from typing import Any, Literal
 from iemomecp_dataset.corpora.semeval_json import turn_number
 from iemomecp_dataset.metrics.evaluation.free_pairs import OTHER_EMOTION, free_pairs
 
-__all__ = ["Record", "Role", "json_values", "listed_records", "records_of", "turns_of", "without_thoughts"]
+__all__ = ["Record", "Role", "json_values", "listed_records", "of_target", "records_of", "turns_of", "without_thoughts"]
 
 Role = Literal["causes", "context"]
 
@@ -115,7 +115,7 @@ def listed_records(text: str, target: int | None, aliases: Mapping[str, str]) ->
             found = records
         last_end = end if single else -1
     found = bare if found is None else found
-    return None if found is None else (_of_target(found[0], target), found[1])
+    return None if found is None else (of_target(found[0], target), found[1])
 
 
 def json_values(text: str) -> Iterator[tuple[Any, int, int, bool]]:
@@ -148,7 +148,7 @@ def json_values(text: str) -> Iterator[tuple[Any, int, int, bool]]:
 
 
 def records_of(value: Any, target: int | None, aliases: Mapping[str, str]) -> tuple[list[Record], int] | None:
-    """The records of a decoded value, and how many cannot be read; None where it is of no known form.
+    """The records of a decoded value as listed, and how many cannot be read; None where it is of no known form.
 
     Args:
         value: The value.
@@ -172,6 +172,25 @@ def records_of(value: Any, target: int | None, aliases: Mapping[str, str]) -> tu
     records = [record for entry in entries if entry is not None for record in entry]
     n_bad = sum(entry is None for entry in entries)
     return None if n_bad and n_bad == len(entries) else (records, n_bad)
+
+
+def of_target(records: list[Record], target: int | None) -> list[Record]:
+    """What was asked about is what is answered about, whatever number is repeated, unless several are named.
+
+    Args:
+        records: As they are listed.
+        target: As in :func:`listed_records`.
+
+    Returns:
+        The records, of which those of other targets than the one that was asked about are named as they are.
+    """
+    if target is None:
+        return records
+    named = {turns_of(record.target, Counter())[0] for record in records if record.target is not None}
+    return [
+        replace(record, target=target) if record.target is None or (len(named) == 1 and not record.as_pair) else record
+        for record in records
+    ]
 
 
 def turns_of(value: Any, remarks: Counter[str]) -> list[int | None]:
@@ -208,17 +227,6 @@ def turns_of(value: Any, remarks: Counter[str]) -> list[int | None]:
 
 def _alone(entry: Any) -> bool:
     return not isinstance(entry, dict | list) and turns_of(entry, Counter()) != [None]
-
-
-def _of_target(records: list[Record], target: int | None) -> list[Record]:
-    """What was asked about is what is answered about, whatever number is repeated, unless several are named."""
-    if target is None:
-        return records
-    named = {turns_of(record.target, Counter())[0] for record in records if record.target is not None}
-    return [
-        replace(record, target=target) if record.target is None or (len(named) == 1 and not record.as_pair) else record
-        for record in records
-    ]
 
 
 def _of_entry(entry: Any, target: int | None, aliases: Mapping[str, str]) -> list[Record] | None:

@@ -94,6 +94,9 @@ class Failure:
     message: str
 
 
+_BLANKS = " \t\r\n\u2581\u0120\u010a"
+"""Blanks, and how tokenizers write blanks and line breaks."""
+
 OnAnswer = Callable[[int, Answer | Failure], None]
 """Receives the position of a request, and its answer."""
 
@@ -143,34 +146,40 @@ class LabelProbabilities:
 def label_probabilities(first_tokens: Mapping[str, float], labels: Sequence[str]) -> LabelProbabilities | None:
     """The softmax over the log-probabilities of the labels at the first position of an answer.
 
+    A label with a blank before it, as tokenizers write the first word of a text, is the same label: their masses add.
+
     Args:
         first_tokens: Log-probabilities by token; the most probable tokens, or the labels alone.
         labels: The labels.
 
     Returns:
-        Their probabilities; None where no label is among the tokens.
+        Their probabilities; None where no label is among the tokens, or none of them has any mass.
 
     Example:
         >>> found = label_probabilities({"A": -0.5, "The": -1.0, " B": -3.0}, ["A", "B"])
         >>> [round(p, 4) for p in found.probabilities], round(found.outside, 4), found.censored
-        ([0.9241, 0.0759], 0.3935, 1)
-        >>> label_probabilities({" A": -0.1, " B": -2.4}, ["A", "B"]).censored
-        0
+        ([0.9241, 0.0759], 0.3437, 0)
+        >>> [round(p, 4) for p in label_probabilities({" B": -0.02, "A": -6.0}, ["A", "B"]).probabilities]
+        [0.0025, 0.9975]
     """
-    listed = dict(first_tokens)
-    if not any(label in listed for label in labels):
-        # Some tokenizers begin an answer with a blank; then all labels are read so.
-        listed = {}
-        for token, value in first_tokens.items():
-            bare = token.strip(" \u2581\u0120")
-            listed[bare] = max(value, listed.get(bare, -math.inf))
-    known = [listed[label] for label in labels if label in listed]
-    if not known:
+    spellings: dict[str, list[float]] = {}
+    for token, value in first_tokens.items():
+        bare = token.strip(_BLANKS)
+        if bare in labels:
+            spellings.setdefault(bare, []).append(value)
+    logs = {label: _log_of_sum(values) for label, values in spellings.items()}
+    largest = max(logs.values(), default=-math.inf)
+    if largest == -math.inf:
         return None
     smallest = min(first_tokens.values())
-    values = [listed.get(label, smallest) for label in labels]
+    # A label that is not listed may be as probable as the least probable token that is.
+    weights = [math.exp(logs.get(label, smallest) - largest) for label in labels]
+    outside = min(max(1.0 - sum(math.exp(value) for value in logs.values()), 0.0), 1.0)
+    return LabelProbabilities(
+        tuple(weight / sum(weights) for weight in weights), outside, sum(label not in logs for label in labels)
+    )
+
+
+def _log_of_sum(values: Sequence[float]) -> float:
     largest = max(values)
-    weights = [math.exp(value - largest) for value in values]
-    total = sum(weights)
-    outside = min(max(1.0 - sum(math.exp(value) for value in known), 0.0), 1.0)
-    return LabelProbabilities(tuple(weight / total for weight in weights), outside, len(labels) - len(known))
+    return largest if largest == -math.inf else largest + math.log(sum(math.exp(one - largest) for one in values))

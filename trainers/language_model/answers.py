@@ -45,6 +45,7 @@ from iemomecp_dataset.metrics.evaluation.listed_records import (
     Role,
     json_values,
     listed_records,
+    of_target,
     records_of,
     turns_of,
     without_thoughts,
@@ -169,7 +170,7 @@ def read_answer(text: str, reads: Reads, schema: Schema, *, finish_reason: str =
     value = _decoded(text)
     if value is not _NOTHING and fits(schema, value):
         records, _ = records_of(value, reads.target, reads.aliases) or ([], 0)
-        return _kept(BY_SCHEMA, records, reads, Counter(), ending)
+        return _kept(BY_SCHEMA, of_target(records, reads.target), reads, Counter(), ending)
     if ending == REFUSED:
         return Reading(UNUSABLE, ending=ending)
     remarks: Counter[str] = Counter()

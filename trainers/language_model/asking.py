@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from iemomecp_dataset.corpus import Corpus
-from iemomecp_dataset.schema import EXPLANATION_STATUSES, NEUTRAL_EMOTIONS, ROLE_LABELS
+from iemomecp_dataset.schema import EXPLANATION_STATUSES, NEUTRAL_EMOTIONS, PAIR_LABELS, ROLE_LABELS
 from iemomecp_dataset.trainers.language_model.answers import Reads
 from iemomecp_dataset.trainers.language_model.prompts import Ask, Prompt, Task, letters_of
 from iemomecp_dataset.trainers.language_model.schemas import (
     MOST_CAUSES,
+    MOST_RECORDS,
     Schema,
     dialogue_schema,
     emotions_schema,
@@ -22,7 +23,16 @@ from iemomecp_dataset.trainers.language_model.schemas import (
     target_schema,
 )
 
-__all__ = ["Asking", "Dialogue", "Request", "base_rates", "dialogues_of", "task_of", "window_losses"]
+__all__ = [
+    "Asking",
+    "Dialogue",
+    "Request",
+    "base_rates",
+    "dialogues_of",
+    "has_later_causes",
+    "task_of",
+    "window_losses",
+]
 
 _COMPLETE = EXPLANATION_STATUSES.index("complete")
 _MOST_TOKENS = {"dialogue": 512, "target": 64, "pair": 1}
@@ -184,12 +194,13 @@ class Asking:
         """Questions about a dialogue of train with their gold answers.
 
         A shot shows its whole dialogue. Where turns or pairs are asked about, it has one question on a target with a
-        cause, and one on what has none, if there are such, so that neither answer is always right.
+        cause, and one on what has none, if there are such, so that neither answer is always right. What an answer
+        cannot state, as an emotion that is not known, is not shown (:meth:`gold_left_out`).
 
         Args:
             shot: The dialogue, with its gold.
         """
-        places = list(self._places(shot))
+        places = [place for place in self._places(shot) if self._can_be_shown(shot, *place)]
         if self.ask != "dialogue":
             positive = [place for place in places if self._is_positive(shot, *place)]
             negative = [place for place in places if not self._is_positive(shot, *place)]
@@ -198,6 +209,24 @@ class Asking:
             if self.task == "explanations":
                 places = places[:1]
         return [(f"{shot.shown}{self._question(shot, *place)}", self._gold(shot, *place)) for place in places]
+
+    def gold_left_out(self, shot: Dialogue) -> int:
+        """Counts what the answer about a whole dialogue of train leaves out of its gold.
+
+        Args:
+            shot: The dialogue, with its gold.
+
+        Returns:
+            Pairs of targets that are neutral or whose emotion is not known, and those over the most that an answer
+            lists; of emotions all, where one is not known. 0 of the other asks, which show chosen questions.
+        """
+        if self.ask != "dialogue":
+            return 0
+        if self.task == "emotions":
+            return 0 if self._can_be_shown(shot, None, None) else shot.n_turns
+        n_classes = 2 if self.task == "roles" else 1
+        n_shown = sum(len(turns) for record in self._gold_records(shot) for turns in record.values() if _is_list(turns))
+        return sum(label < n_classes for label in shot.labels.values()) - n_shown
 
     def reads(self, dialogue: Dialogue, target: int | None) -> Reads:
         """What answers about a dialogue are read against.
@@ -255,6 +284,12 @@ class Asking:
             return 32 + 8 * n_turns
         return _MOST_TOKENS[self.ask]
 
+    def _can_be_shown(self, shot: Dialogue, target: int | None, cause: int | None) -> bool:
+        """Whether the gold answer to a question can be stated without making an emotion up."""
+        if target is None:
+            return self.task != "emotions" or None not in shot.emotions
+        return cause is not None or self.task == "explanations" or shot.emotions[target - 1] is not None
+
     def _is_positive(self, shot: Dialogue, target: int | None, cause: int | None) -> bool:
         if target is None or self.task == "explanations":
             return True
@@ -262,7 +297,7 @@ class Asking:
             return shot.emotions[target - 1] not in NEUTRAL_EMOTIONS
         if cause is not None:
             return shot.labels.get((target, cause)) == 0
-        return any(label == 0 and pair[0] == target for pair, label in shot.labels.items())
+        return bool(self._gold_lists(shot, target)["causes"])
 
     def _gold(self, shot: Dialogue, target: int | None, cause: int | None) -> str:
         if target is not None and cause is not None:
@@ -271,29 +306,30 @@ class Asking:
         if self.task == "explanations":
             answer = {"explanation": shot.explanations[target or 0]}
         elif self.task == "emotions":
-            names = [name or self.emotions[0] for name in shot.emotions]
-            answer = {"emotions": names} if target is None else {"emotion": names[target - 1]}
+            answer = {"emotions": list(shot.emotions)} if target is None else {"emotion": shot.emotions[target - 1]}
         elif target is not None:
-            answer = {"emotion": shot.emotions[target - 1] or self.emotions[0], **self._gold_lists(shot, target)}
+            answer = {"emotion": shot.emotions[target - 1], **self._gold_lists(shot, target)}
         else:
-            lists = {turn: self._gold_lists(shot, turn) for turn in range(1, shot.n_turns + 1)}
-            answer = {
-                "records": [
-                    {
-                        "target": turn,
-                        "emotion": _target_emotion(shot.emotions[turn - 1], self.targets_emotions),
-                        **found,
-                    }
-                    for turn, found in lists.items()
-                    if any(found.values())
-                ]
-            }
+            answer = {"records": self._gold_records(shot)}
         return json.dumps(answer, ensure_ascii=False)
 
+    def _gold_records(self, shot: Dialogue) -> list[dict[str, Any]]:
+        records = []
+        for turn, emotion in enumerate(shot.emotions, start=1):
+            lists = self._gold_lists(shot, turn)
+            if any(lists.values()) and len(records) < MOST_RECORDS:
+                records.append({"target": turn, "emotion": emotion, **lists})
+        return records
+
     def _gold_lists(self, shot: Dialogue, target: int) -> dict[str, list[int]]:
+        """The turns of a target by role; none of a target that is neutral, as it is told, or has no known emotion."""
         names = ("causes", "context") if self.task == "roles" else ("causes",)
+        # Without emotions, none can be told apart.
+        states = not self.targets_emotions or shot.emotions[target - 1] in self.targets_emotions
         return {
-            name: [c for (t, c), label in shot.labels.items() if t == target and label == role][-MOST_CAUSES:]
+            name: [c for (t, c), label in shot.labels.items() if states and t == target and label == role][
+                -MOST_CAUSES:
+            ]
             for role, name in enumerate(names)
         }
 
@@ -360,29 +396,42 @@ def base_rates(train: Sequence[Dialogue], task: Task) -> str:
         sentences.append(f"a target with a {word} has {len(gold) / len(targets):.1f} of them on average")
         sentences.append(
             f"of all {word}s {_percent(distances[0], len(gold))} are the target itself, "
-            f"{_percent(distances[1], len(gold))} the turn before it, {_percent(distances[2], len(gold))} earlier and "
-            f"{_percent(distances[-1], len(gold))} later turns"
+            f"{_percent(distances[1], len(gold))} the turn before it"
+            + (
+                f", {_percent(distances[2], len(gold))} earlier and {_percent(distances[-1], len(gold))} later turns"
+                if has_later_causes(train)
+                else f" and {_percent(distances[2], len(gold))} earlier turns"
+            )
         )
     return f"In similar conversations {'; '.join(sentences)}." if sentences else ""
 
 
-def window_losses(dialogues: Sequence[Dialogue], window: int | None) -> dict[str, int]:
+def has_later_causes(dialogues: Iterable[Dialogue]) -> bool:
+    """Whether a turn after its target can be a cause, by the candidates."""
+    return any(cause > target for dialogue in dialogues for target, cause in dialogue.candidates)
+
+
+def window_losses(dialogues: Sequence[Dialogue], window: int | None, *, roles: bool = False) -> dict[str, Any]:
     """Counts what a window leaves out.
 
     Args:
         dialogues: The dialogues of a split.
         window: As in :class:`Asking`.
+        roles: Whether context is a class.
 
     Returns:
-        ``candidates_not_asked`` and ``gold_pairs_not_asked``.
+        ``candidates_not_asked`` and ``gold_pairs_not_asked``, of roles those of causes and context, and then also
+        ``gold_pairs_not_asked_by_role``.
     """
-    pairs = [
+    labels = [
         label
         for dialogue in dialogues
         for (target, cause), label in dialogue.labels.items()
         if window is not None and abs(target - cause) > window
     ]
-    return {"candidates_not_asked": len(pairs), "gold_pairs_not_asked": sum(label == 0 for label in pairs)}
+    by_role = {name: labels.count(role) for role, name in enumerate(ROLE_LABELS[:2] if roles else PAIR_LABELS[:1])}
+    counts = {"candidates_not_asked": len(labels), "gold_pairs_not_asked": sum(by_role.values())}
+    return {**counts, "gold_pairs_not_asked_by_role": by_role} if roles else counts
 
 
 def task_of(corpus: Corpus) -> Task:
@@ -397,9 +446,8 @@ def _one_emotion(emotions: tuple[str, ...]) -> Schema:
     return {**one, "properties": {"emotion": one["properties"]["emotion"]}, "required": ["emotion"]}
 
 
-def _target_emotion(name: str | None, emotions: Sequence[str]) -> str | None:
-    """The emotion of a target; the corpus may call a target neutral, which the answer cannot."""
-    return name if name in emotions else emotions[0] if emotions else name
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list)
 
 
 def _line(text: Any) -> str:

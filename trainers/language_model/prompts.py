@@ -28,10 +28,15 @@ VERIFY: Literal["verify"] = "verify"
 """Name of the question about a target that was proposed."""
 
 _FOLDER = "iemomecp_dataset.benchmark.prompts"
-_SYSTEM = frozenset({"emotions", "base_rates"})
+_SYSTEM = frozenset({"emotions", "base_rates", "cause_turns"})
+_OF_EMOTION = ("explanations", "target")
+_ASKS_OF: Mapping[str, tuple[str, ...]] = {"emotions": ("dialogue", "target"), "explanations": ("target",)}
+_ANY_TURN = "the same turn, an earlier turn or, rarely, a later one"
+_NO_LATER_TURN = "the same turn or an earlier one"
+
 _OF_ASK: Mapping[str, frozenset[str]] = {
     "dialogue": frozenset({"n_turns"}),
-    "target": frozenset({"turn", "speaker", "text", "emotion"}),
+    "target": frozenset({"turn", "speaker", "text"}),
     "pair": frozenset({"turn", "speaker", "text", "cause_turn", "cause_text", "letters"}),
     "verify": frozenset({"turn", "speaker", "text", "emotion", "proposed"}),
 }
@@ -61,14 +66,21 @@ class Prompt:
         content = json.dumps([self.system, dict(self.questions), list(self.letters.items())], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
-    def system_message(self, emotions: Sequence[str], base_rates: str) -> str:
+    def system_message(self, emotions: Sequence[str], base_rates: str, *, later_causes: bool = True) -> str:
         """Fills the template of the system message; lines that become empty are left out.
 
         Args:
             emotions: The emotions to name.
             base_rates: Sentences about train; may be empty.
+            later_causes: Whether a cause may follow its target.
         """
-        filled = self.system.format_map({"emotions": ", ".join(emotions), "base_rates": base_rates})
+        filled = self.system.format_map(
+            {
+                "emotions": ", ".join(emotions),
+                "base_rates": base_rates,
+                "cause_turns": _ANY_TURN if later_causes else _NO_LATER_TURN,
+            }
+        )
         return "\n".join(line for line in filled.splitlines() if line.strip())
 
     def question(self, ask: Ask | Literal["verify"], **values: Any) -> str:
@@ -128,9 +140,16 @@ def _prompt(path: Path, source: str, task: Task) -> Prompt:
     questions: dict[str, Any] = {ask: content[ask] for ask in (*ASKS, VERIFY) if ask in content}
     if not set(questions) & set(ASKS) or "system" not in content:
         raise InvalidDataError(f"{source}: a prompt file needs a template system, and one of {', '.join(ASKS)}.")
+    asks = (*_ASKS_OF.get(task, ASKS), *(() if task in _ASKS_OF else (VERIFY,)))
+    for ask in questions:
+        if ask not in asks:
+            raise InvalidDataError(
+                f"{source}: {task} are not asked for by a template {ask}; of them there are {', '.join(asks)}."
+            )
     templates: dict[str, Any] = {"system": content["system"], **questions}
     for name, template in templates.items():
-        _check_names(source, name, template, _SYSTEM if name == "system" else _OF_ASK[name])
+        known = _SYSTEM if name == "system" else _OF_ASK[name]
+        _check_names(source, name, template, known | {"emotion"} if (task, name) == _OF_EMOTION else known)
     letters = content.get("letters", {})
     if not isinstance(letters, dict) or not all(isinstance(words, str) for words in letters.values()):
         raise InvalidDataError(f"{source}: letters holds by class the words for it.")
@@ -150,12 +169,18 @@ def _check_names(source: str, name: str, template: Any, known: frozenset[str]) -
     if not isinstance(template, str):
         raise InvalidDataError(f"{source}: the template {name} must be a text.")
     try:
-        found = {part for _, part, _, _ in string.Formatter().parse(template) if part is not None}
+        parts = [part for part in string.Formatter().parse(template) if part[1] is not None]
     except ValueError as error:
         raise InvalidDataError(
             f"{source}: the template {name}: {excerpt(error, 120)}. Write {{{{ and }}}} for braces."
         ) from None
-    for one in sorted(found - known):
+    for _, one, layout, conversion in parts:
+        if layout or conversion:
+            raise InvalidDataError(
+                f"{source}: the template {name} says how {{{excerpt(str(one))}}} is laid out; names are filled in as "
+                f"they are. Write {{{excerpt(str(one))}}} alone."
+            )
+    for one in sorted({str(part[1]) for part in parts} - known):
         raise InvalidDataError(
             f"{source}: the template {name} has {{{excerpt(one)}}}, which is not filled in; known are "
             f"{', '.join(f'{{{each}}}' for each in sorted(known))}. Write {{{{ and }}}} for braces."

@@ -28,7 +28,6 @@ from iemomecp_dataset.files import make_folder, write_text
 from iemomecp_dataset.metrics.evaluation.free_pairs import OTHER_EMOTION
 from iemomecp_dataset.metrics.evaluation.gold import gold_split
 from iemomecp_dataset.metrics.evaluation.ladder import NO_TURN
-from iemomecp_dataset.metrics.scoring import decide
 from iemomecp_dataset.metrics.set_scores import pair_set, set_scores
 from iemomecp_dataset.trainers.language_model.answering import Answer
 from iemomecp_dataset.trainers.language_model.answers import Ladder, Reading
@@ -162,7 +161,12 @@ def write_run(
             "served": sorted(usage.served),
             "task": asking.task,
             "ask": asking.ask,
-            "shots": {"number": options.shots, **shots.as_record(), "left_out": usage.shots_left_out},
+            "shots": {
+                "number": options.shots,
+                **shots.as_record(),
+                "left_out": usage.shots_left_out,
+                "gold_left_out": sum(asking.gold_left_out(shot) for shot in shots.chosen),
+            },
             "prompt": {"source": asking.prompt.source, "version": asking.prompt.version, "system": asking.system},
             "limit": options.limit,
             "usage": _usage_record(usage, sender),
@@ -235,8 +239,8 @@ def _pairs(
     )
     about = facts["language_model"]
     about["with_turns_that_do_not_exist_as_wrong_pairs"] = {
-        split: _with_wrong(record.metrics[split], one, decision.threshold, answered[split])
-        for split, one in predicted.items()
+        split: _with_wrong(record.metrics[split], record.counts[split]["gold_pairs"], of_split)
+        for split, of_split in answered.items()
     }
     for split, one in predicted.items():
         certain = np.asarray(one.values if ranked else np.eye(len(corpus.class_names))[one.values], dtype=np.float64)
@@ -278,18 +282,18 @@ def _triples(corpus: Corpus, predicted: Mapping[str, PairPredictions]) -> dict[s
     return found
 
 
-def _with_wrong(
-    scores: Mapping[str, Any], one: PairPredictions, threshold: float | None, answered: AnsweredSplit
-) -> dict[str, Any]:
+def _with_wrong(scores: Mapping[str, Any], n_gold: int, answered: AnsweredSplit) -> dict[str, Any]:
     """Precision and F1 if the listed pairs of turns that do not exist count as wrong predictions."""
-    wrong = answered.ladder.refused[NO_TURN]
-    decided = one.values if one.values.ndim == 1 else decide(np.asarray(one.values, dtype=np.float64), threshold)
-    n_predicted = int((decided == 0).sum())
-    correct = float(scores["pair_precision"]) * n_predicted if n_predicted else 0.0
-    precision = correct / (n_predicted + wrong) if n_predicted + wrong else 0.0
-    recall = float(scores["pair_recall"])
-    f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
-    return {"pairs": wrong, "pair_precision": precision, "pair_f1": f1}
+    wrong = sum(reading.refused.get(NO_TURN, 0) for reading in answered.readings)
+    precision, recall = float(scores["pair_precision"]), float(scores["pair_recall"])
+    # Nothing is correct where precision is 0; without gold nothing can be, and recall may be NaN.
+    n_correct = round(recall * n_gold) if precision > 0 else 0
+    n_predicted = n_correct / precision + wrong if n_correct else 0
+    return {
+        "pairs": wrong,
+        "pair_precision": n_correct / n_predicted if n_correct else 0.0,
+        "pair_f1": 2 * n_correct / (n_predicted + n_gold) if n_correct else 0.0,
+    }
 
 
 def _emotions(
@@ -345,6 +349,8 @@ def _usage_record(usage: Usage, sender: Sender) -> dict[str, Any]:
 def _reading_record(found: AnsweredSplit, labels: LabelFacts, asking: Asking) -> dict[str, Any]:
     return {
         **found.ladder.as_record(),
+        # The pairs kept of first and second answers, less those that a second look leaves out.
+        "pairs_predicted": sum(reading.n_kept for reading in found.readings),
         "asked_again": found.again.as_record() if found.again.answers else None,
         "second_look": {**found.verified.as_record(), "pairs_left_out": found.pairs_left_out}
         if found.verified.answers

@@ -33,6 +33,11 @@ class Shots:
         """The shots of a dialogue."""
         return self.of_dialogue.get((dialogue.split, dialogue.dialogue_id), ())
 
+    @property
+    def chosen(self) -> tuple[Dialogue, ...]:
+        """Every dialogue of train that precedes a question, once."""
+        return tuple({shot.dialogue_id: shot for shots in self.of_dialogue.values() for shot in shots}.values())
+
     def as_record(self) -> dict[str, Any]:
         """Ids of the shots, by split and dialogue; where all dialogues have the same ones, once."""
         ids = {key: [shot.dialogue_id for shot in shots] for key, shots in self.of_dialogue.items()}

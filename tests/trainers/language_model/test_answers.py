@@ -61,6 +61,8 @@ def test_a_valid_answer_is_read_at_the_first_step_and_an_empty_one_too():
     assert [(p.target, p.cause) for p in found.pairs] == [(3, 1), (3, 3), (4, 4)]
     assert found.emotions == {3: "joy", 4: "anger"}
     assert read_answer('{"records": []}', READS, SCHEMA).step == BY_SCHEMA
+    found = read_answer('{"emotion": "joy", "causes": [1]}', ABOUT_3, SCHEMA_3)
+    assert (found.step, found.pairs) == (BY_SCHEMA, (ReadPair(3, 1),))
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from two_dialogues import two_dialogue_corpus
 
 from iemomecp_dataset.trainers.language_model.answers import BY_SCHEMA, read_answer
-from iemomecp_dataset.trainers.language_model.asking import Asking, base_rates, dialogues_of, task_of, window_losses
+from iemomecp_dataset.trainers.language_model.asking import (
+    Asking,
+    base_rates,
+    dialogues_of,
+    has_later_causes,
+    task_of,
+    window_losses,
+)
 from iemomecp_dataset.trainers.language_model.prompts import read_prompt
 from iemomecp_dataset.trainers.language_model.schemas import fits
 
@@ -57,9 +65,44 @@ def test_gold_answers_of_shots_are_valid_and_read_as_the_gold(corpus, ask):
         reading = read_answer(text, made.reads(shot, place[0]), made._schema(shot.n_turns))
         assert reading.step == BY_SCHEMA
         found |= {(pair.target, pair.cause, 0 if pair.role == "causes" else 1) for pair in reading.pairs}
-    # In an answer about one utterance the corpus's own emotion stands, and neutral targets have no pairs.
+    # No emotion is made up for neutral targets, of which the model is told that they have no pairs.
     gold = {(t, c, label) for (t, c), label in shot.labels.items() if label < len(corpus.class_names) - 1}
-    assert found == (gold if ask == "dialogue" else {one for one in gold if shot.emotions[one[0] - 1] != "neutral"})
+    assert found == {one for one in gold if shot.emotions[one[0] - 1] != "neutral"} != gold
+    assert made.gold_left_out(shot) == (len(gold) - len(found) if ask == "dialogue" else 0)
+
+
+def test_no_shot_names_an_emotion_that_is_not_known(corpus):
+    task = task_of(corpus)
+    shot = dialogues_of(corpus, "train")[1]
+    unknown = replace(shot, emotions=(None, None, *shot.emotions[2:]))
+    for ask in ("dialogue", "target"):
+        answers = [json.loads(text) for _, text in asking(task, ask, corpus).examples(unknown)]
+        records = answers[0]["records"] if ask == "dialogue" else answers
+        assert records
+        assert all(record["emotion"] in shot.emotions[2:] for record in records)
+    assert [record["target"] for record in json.loads(asking(task, "dialogue", corpus).examples(unknown)[0][1])[
+        "records"]] == [4]  # fmt: skip
+    emotions = asking("emotions", "dialogue", corpus)
+    assert (emotions.examples(unknown), emotions.gold_left_out(unknown)) == ([], shot.n_turns)
+    assert (len(emotions.examples(shot)), emotions.gold_left_out(shot)) == (1, 0)
+
+
+def test_context_outside_a_window_is_counted_as_causes_are():
+    dialogue = dialogues_of(two_dialogue_corpus(3), "test")[0]
+    far = replace(dialogue, labels={(5, 1): 0, (5, 2): 1, (4, 1): 1, (3, 1): 2, (2, 1): 1})
+    losses = window_losses([far], 1, roles=True)
+    assert losses["gold_pairs_not_asked"] == 3
+    assert losses["gold_pairs_not_asked_by_role"] == {"emo_cause": 1, "emo_context": 2}
+    assert window_losses([far], 1) == {"candidates_not_asked": 4, "gold_pairs_not_asked": 1}
+
+
+def test_later_turns_are_spoken_of_where_they_are_candidates():
+    dialogues = dialogues_of(two_dialogue_corpus(2), "train")
+    assert not has_later_causes(dialogues)
+    assert "later turns" not in base_rates(dialogues, "pairs")
+    forward = [replace(dialogues[0], candidates=(*dialogues[0].candidates, (1, 2)))]
+    assert has_later_causes(forward)
+    assert "0 % earlier and 0 % later turns" in base_rates(forward, "pairs")
 
 
 def test_shots_precede_the_question_with_both_kinds_of_answers(corpus):

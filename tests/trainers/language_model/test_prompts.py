@@ -30,6 +30,12 @@ def test_a_comment_leaves_the_version_and_a_word_changes_it(tmp_path):
         ("system: a\n", "needs a template system, and one of dialogue, target, pair"),
         ("system: a\ndialog: b\n", "there is no template 'dialog'"),
         ("- a\n", "templates by name"),
+        ("system: a\ndialogue: 'b {n_turns!z}'\n", "says how {n_turns} is laid out; names are filled in as they are"),
+        ("system: a\ndialogue: 'b {n_turns:s}'\n", "says how {n_turns} is laid out"),
+        ("system: a\ntarget: 'b {text:{turn}}'\n", "says how {text} is laid out"),
+        ("system: a\ntarget: 'b {text:{turn:{turn}}}'\n", "says how {text} is laid out"),
+        ("system: a\ndialogue: 'b {n_turns.real}'\n", "{n_turns.real}, which is not filled in"),
+        ("system: a\ntarget: 'b {emotion}'\n", "{emotion}, which is not filled in"),
         ("system: a\npair: b\nletters: {non_pair: a, pair: b}\n", "expected pair, non_pair, in this order"),
     ],
 )
@@ -37,6 +43,19 @@ def test_a_file_that_cannot_be_used_is_one_sentence(tmp_path, text, said):
     with pytest.raises(InvalidDataError) as error:
         read_prompt("pairs", own(tmp_path, text))
     assert said in str(error.value)
+
+
+def test_a_template_that_a_task_never_asks_is_refused(tmp_path):
+    with pytest.raises(InvalidDataError, match="emotions are not asked for by a template verify"):
+        read_prompt("emotions", own(tmp_path, "system: a\ndialogue: b\nverify: c\n"))
+    assert read_prompt("explanations", own(tmp_path, "system: a\ntarget: '{emotion}'\n")).questions
+
+
+@pytest.mark.parametrize("task", ["pairs", "roles"])
+def test_later_turns_are_spoken_of_where_they_can_be_causes(task):
+    prompt = read_prompt(task)
+    assert "an earlier turn or, rarely, a later one." in prompt.system_message(["joy"], "")
+    assert "later" not in prompt.system_message(["joy"], "", later_causes=False)
 
 
 @pytest.mark.parametrize("task", ["pairs", "roles", "emotions", "explanations"])

@@ -13,6 +13,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from asked_corpus import KnowsGold, write_asked_corpus
@@ -114,6 +115,53 @@ def test_pairs_of_turns_that_do_not_exist_are_counted_and_told_as_wrong(asked, m
     wrong = record.extra["language_model"]["with_turns_that_do_not_exist_as_wrong_pairs"]["test"]
     n_gold = record.counts["test"]["gold_pairs"]
     assert wrong["pair_precision"] == pytest.approx(n_gold / (n_gold + 10))
+
+
+def test_second_answers_are_among_what_is_counted_as_predicted_and_as_wrong(asked, model):
+    def script(body):
+        return model.wrong_turns(body) if body["seed"] else "?"
+
+    record, _ = asked(script)
+    found = reading(record)
+    assert (found["steps"][UNUSABLE], found["pairs_kept"], found["asked_again"]["pairs_refused"]) == (
+        5,
+        0,
+        {NO_TURN: 10},
+    )
+    n_gold = record.counts["test"]["gold_pairs"]
+    assert found["pairs_predicted"] == found["pairs_kept"] + found["asked_again"]["pairs_kept"] == n_gold
+    wrong = record.extra["language_model"]["with_turns_that_do_not_exist_as_wrong_pairs"]["test"]
+    assert wrong["pairs"] == 10
+    assert wrong["pair_precision"] == pytest.approx(n_gold / (n_gold + 10))
+    assert wrong["pair_f1"] == pytest.approx(2 * n_gold / (2 * n_gold + 10))
+
+
+def test_runs_of_three_shot_seeds_are_one_row_with_a_deviation(asked, model, tmp_path):
+    from iemomecp_dataset.benchmark import leaderboard
+
+    scripts = (model.gold, model.self_and_previous, lambda body: '{"records": []}')
+    for seed, script in enumerate(scripts):
+        asked(script, f"runs/seed{seed}", shots=2, shot_choice="random", seed=seed)
+    (board,) = leaderboard(tmp_path / "runs")
+    (row,) = board.trained
+    score = row.score("test", "pair_f1")
+    assert len(row.runs) == 3
+    values = [run.results.metrics["test"]["pair_f1"] for run in row.runs]
+    assert (score.mean, score.sd) == (pytest.approx(np.mean(values)), pytest.approx(np.std(values, ddof=1)))
+    ids = [run.results.extra["language_model"]["shots"]["ids"] for run in row.runs]
+    assert ids[0] != ids[1]
+
+
+def test_where_no_later_turn_is_a_candidate_none_is_spoken_of(data, model, tmp_path):
+    with serving(model.gold) as server:
+        options = {"data_dir": data, "config_name": "ecf", "output_dir": tmp_path / "run", "backend": "openai",
+                   "model": "m", "base_url": server.url, "cache_dir": tmp_path / "a", "split": "test",
+                   "limit": 1}  # fmt: skip
+        running.run(LanguageModelOptions(**options, candidates="past"))
+        running.run(LanguageModelOptions(**{**options, "output_dir": tmp_path / "all"}))
+    past, every = (body["messages"][0]["content"] for body in server.bodies)
+    assert "later" not in past
+    assert "or, rarely, a later one" in every
 
 
 def test_answers_that_are_cut_off_are_counted_apart(asked, model):
@@ -358,6 +406,7 @@ def test_a_second_look_can_only_leave_pairs_out_and_is_counted(asked, model, cor
     first, _ = asked(script, "once", split="test")
     record, server = asked(script, "twice", split="test", verify=True)
     proposals = reading(record)["second_look"]
+    assert reading(record)["pairs_predicted"] == reading(record)["pairs_kept"] - proposals["pairs_left_out"]
     table = corpus.tables["test"]
     predicted = table.emotional_targets & (table.distances == 0)
     assert server.n_requests == proposals["answers"] == int(predicted.sum())
