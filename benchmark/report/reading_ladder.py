@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,10 +19,12 @@ from iemomecp_dataset.benchmark.report.svg import (
 from iemomecp_dataset.benchmark.row_labels import MAX_DRAWN
 from iemomecp_dataset.benchmark.runs.index import Run
 from iemomecp_dataset.benchmark.runs.results import RunResults
+from iemomecp_dataset.metrics.evaluation.ladder import BY_SCHEMA
 
-__all__ = ["language_model_facts", "reading_ladder_picture", "steps_of"]
+__all__ = ["language_model_facts", "language_model_words", "reading_ladder_picture", "steps_of"]
 
 _KEY = "language_model"
+_SEEN = "may have seen test"
 
 
 def steps_of(record: RunResults, split: str) -> dict[str, int]:
@@ -85,26 +88,58 @@ def language_model_facts(runs: Sequence[Run], splits: Sequence[str]) -> list[dic
         splits: Splits with scores.
 
     Returns:
-        By run texts by heading: shots, the share of answers that were valid by schema, cost. Empty where no run is of a
-        language model.
+        By run texts by heading: shots, by split the share of answers that were valid by their schema, which is the
+        first step, cost, and what it may have learned from. Empty where no run is of a language model.
     """
     if not any(isinstance(run.results.extra.get(_KEY), Mapping) for run in runs):
         return [{} for _ in runs]
     return [_facts(run.results, splits) for run in runs]
 
 
+def language_model_words(runs: Sequence[Run], split: str) -> str:
+    """Says below the name of a row what its scores cannot be read without.
+
+    Args:
+        runs: The runs of the row.
+        split: The split that is shown.
+
+    Returns:
+        Shots, the share of answers read at the first step, over all runs, and that test may be known; empty for what
+        is no language model.
+    """
+    about = [found for run in runs if isinstance(found := run.results.extra.get(_KEY), Mapping)]
+    if not about:
+        return ""
+    shots = ", ".join(dict.fromkeys(_number_of_shots(one) for one in about))
+    steps: Counter[str] = Counter()
+    for run in runs:
+        steps.update(steps_of(run.results, split))
+    share = f", {_share(steps)} of answers read at step 1" if steps else ""
+    return f"language model, {shots} shots{share}, {_SEEN}"
+
+
+def _number_of_shots(about: Mapping[str, Any]) -> str:
+    shots = about.get("shots")
+    number = shots.get("number") if isinstance(shots, Mapping) else None
+    return "–" if number is None else str(number)[:10]
+
+
+def _share(steps: Mapping[str, int]) -> str:
+    return f"{100 * steps.get(BY_SCHEMA, 0) / sum(steps.values()):.1f} %"
+
+
 def _facts(record: RunResults, splits: Sequence[str]) -> dict[str, str]:
     about: Any = record.extra.get(_KEY)
-    about = about if isinstance(about, Mapping) else {}
-    shots, usage = about.get("shots"), about.get("usage")
-    number = shots.get("number") if isinstance(shots, Mapping) else None
+    known = isinstance(about, Mapping)
+    about = about if known else {}
+    usage = about.get("usage")
     cost = usage.get("cost") if isinstance(usage, Mapping) else None
-    facts = {"shots": "–" if number is None else str(number)[:10]}
+    facts = {"shots": _number_of_shots(about)}
     for split in splits:
         steps = steps_of(record, split)
-        first = next(iter(steps.values()), 0)
-        facts[f"{split} valid answers"] = f"{100 * first / sum(steps.values()):.1f} %" if steps else "–"
-    return {**facts, "cost": f"{cost:.2f}" if isinstance(cost, int | float) else "–"}
+        facts[f"{split} read at step 1"] = _share(steps) if steps else "–"
+    facts["cost"] = f"{cost:.2f}" if isinstance(cost, int | float) else "–"
+    return {**facts, "contamination": _SEEN if known else "–"}
 
 
 def _bars(axes: Any, shown: Sequence[tuple[Run, Mapping[str, int]]]) -> None:

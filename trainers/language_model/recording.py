@@ -169,6 +169,7 @@ def write_run(
             },
             "prompt": {"source": asking.prompt.source, "version": asking.prompt.version, "system": asking.system},
             "limit": options.limit,
+            "contamination": _CONTAMINATION,
             "usage": _usage_record(usage, sender),
             "notes": list(sender.backend.notes),
         }

@@ -7,7 +7,13 @@ import json
 import pytest
 
 from iemomecp_dataset.benchmark.board import leaderboard
-from iemomecp_dataset.benchmark.report.reading_ladder import language_model_facts, reading_ladder_picture, steps_of
+from iemomecp_dataset.benchmark.report.reading_ladder import (
+    language_model_facts,
+    language_model_words,
+    reading_ladder_picture,
+    steps_of,
+)
+from iemomecp_dataset.benchmark.report.tables import table_of_split
 from iemomecp_dataset.benchmark.runs.index import index_runs
 from iemomecp_dataset.benchmark.runs.results import read_results
 
@@ -38,9 +44,19 @@ def test_a_language_model_has_a_bar_and_its_columns_and_others_none(board):
     facts = dict(
         zip((run.results.run_name for run in board.runs), language_model_facts(board.runs, ["test"]), strict=True)
     )
-    assert facts["asked"] == {"shots": "3", "test valid answers": "60.0 %", "cost": "1.50"}
-    assert facts["trained"] == {"shots": "–", "test valid answers": "–", "cost": "–"}
+    seen = {"contamination": "may have seen test"}
+    assert facts["asked"] == {"shots": "3", "test read at step 1": "60.0 %", "cost": "1.50", **seen}
+    assert facts["trained"] == {"shots": "–", "test read at step 1": "–", "cost": "–", "contamination": "–"}
     assert reading_ladder_picture(board, "validation") is None
+
+
+def test_the_row_of_a_language_model_says_what_its_scores_cannot_be_read_without(board):
+    rows = table_of_split(board, "test").rows
+    (asked,) = (row.note for row in rows if row.note.startswith("language model"))
+    assert asked.startswith("language model, 3 shots, 60.0 % of answers read at step 1, may have seen test; ")
+    assert sum("may have seen test" in row.note for row in rows) == 1
+    runs = [run for run in board.runs if run.results.run_name == "asked"]
+    assert language_model_words(runs, "validation") == "language model, 3 shots, may have seen test"
 
 
 def test_without_a_language_model_there_is_nothing(tmp_path, write_run):
