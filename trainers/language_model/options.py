@@ -18,6 +18,8 @@ __all__ = ["BackendName", "LanguageModelOptions", "Splits"]
 BackendName = Literal["transformers", "vllm", "openai", "ray"]
 Splits = Literal["validation", "test", "both"]
 
+_NO_NAMES = ("model", "models", "final", "best", "checkpoint", "snapshot")
+
 
 @dataclass(frozen=True)
 class LanguageModelOptions:
@@ -191,8 +193,7 @@ class LanguageModelOptions:
         """The name of the row."""
         if self.system is not None:
             return self.system
-        parts = [part for part in self.model.replace("\\", "/").split("/") if part and part not in ("model", "models")]
-        name = self.gguf_file.removesuffix(".gguf") if self.gguf_file else parts[-1] if parts else self.model
+        name = self.gguf_file.removesuffix(".gguf") if self.gguf_file else _name_of_model(self.model)
         return f"{name} {self.ask} {self.shots}-shot"
 
     def check(self) -> None:
@@ -224,3 +225,14 @@ class LanguageModelOptions:
                     continue
                 if self.backend != backend and getattr(self, name) not in (None, False):
                     raise UsageError(f"--{name} is for --backend {backend}.")
+
+
+def _name_of_model(name_or_path: str) -> str:
+    """Shortens a name or path to the part that tells the model; a folder called ``model`` tells it with its parent."""
+    parts = [part for part in name_or_path.replace("\\", "/").split("/") if part not in ("", ".", "..")]
+    for part in reversed(parts):
+        # A download of the Hub's library: models--organisation--name/snapshots/commit.
+        if part.startswith("models--"):
+            return part.rpartition("--")[2]
+    n_kept = 2 if parts and parts[-1].lower() in _NO_NAMES else 1
+    return "/".join(parts[-n_kept:]) or name_or_path

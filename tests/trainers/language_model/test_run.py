@@ -394,6 +394,23 @@ def test_options_that_contradict_each_other_are_one_sentence(data, tmp_path, opt
         LanguageModelOptions(**given).check()
 
 
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        ("/path/to/model", "to/model"),
+        ("/models/SmolLM2-135M-Instruct/", "SmolLM2-135M-Instruct"),
+        ("Qwen/Qwen3-8B", "Qwen3-8B"),
+        ("gpt-4o", "gpt-4o"),
+        ("./model", "model"),
+        ("C:\\llm\\Qwen3", "Qwen3"),
+        ("/c/hub/models--org--Tiny-LM/snapshots/0f3a9b", "Tiny-LM"),
+    ],
+)
+def test_a_row_is_called_by_what_tells_the_model(tmp_path, model, name):
+    options = LanguageModelOptions(data_dir=tmp_path, model=model, output_dir=tmp_path)
+    assert options.row_name == f"{name} dialogue 0-shot"
+
+
 def test_a_second_look_can_only_leave_pairs_out_and_is_counted(asked, model, corpus):
     def script(body):
         question = body["messages"][-1]["content"].split("\n\n")[-1]

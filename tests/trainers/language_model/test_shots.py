@@ -9,7 +9,7 @@ from two_dialogues import two_dialogue_corpus
 
 from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.trainers.language_model.asking import dialogues_of
-from iemomecp_dataset.trainers.language_model.shots import choose_shots
+from iemomecp_dataset.trainers.language_model.shots import _encoded, choose_shots
 
 CORPUS = two_dialogue_corpus(2)
 TRAIN, TEST = dialogues_of(CORPUS, "train"), dialogues_of(CORPUS, "test")
@@ -40,3 +40,16 @@ def test_shots_from_test_are_refused_and_so_are_too_many():
     with pytest.raises(UsageError, match="3 shots need as many dialogues of train, which has 2"):
         choose_shots(TRAIN, TEST, 3)
     assert choose_shots(TEST, TEST, 0).of(TEST[0]) == ()
+
+
+def test_an_encoder_compares_dialogues_and_is_named(tiny_encoder):
+    train = [said(TRAIN[0], text) for text in ("the turtle sleeps", "we missed the bus", "rain again and again")]
+    asked = said(TEST[0], "we missed the bus")
+    found = choose_shots(train, [asked], 3, encoder=str(tiny_encoder))
+    assert found.of(asked)[-1].dialogue_id == "we missed the bus"
+    assert {shot.dialogue_id for shot in found.of(asked)} == {shot.dialogue_id for shot in train}
+    assert found.by == f"similarity, {tiny_encoder}"
+    similar = _encoded([*(one.texts[0] for one in train), asked.texts[0]], 3, str(tiny_encoder))
+    assert similar.shape == (1, 3)
+    assert similar.max() == pytest.approx(similar[0, 1]) == pytest.approx(1.0)
+    assert (similar <= 1 + 1e-6).all()
