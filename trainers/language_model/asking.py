@@ -314,7 +314,7 @@ class Asking:
         return json.dumps(answer, ensure_ascii=False)
 
     def _gold_records(self, shot: Dialogue) -> list[dict[str, Any]]:
-        records = []
+        records: list[dict[str, Any]] = []
         for turn, emotion in enumerate(shot.emotions, start=1):
             lists = self._gold_lists(shot, turn)
             if any(lists.values()) and len(records) < MOST_RECORDS:
