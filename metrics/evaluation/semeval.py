@@ -166,7 +166,7 @@ def read_semeval(
     ladder = Ladder()
     n_readable = n_repeated = 0
     for name, conversation in conversations.items():
-        where = f"{path}: conversation {name}"
+        where = f"{path}: conversation {excerpt(name)}"
         turns = turn_numbers(conversation, where)
         listed = listed_pairs(conversation, where)
         for entry in listed if isinstance(listed, list) else [listed]:
