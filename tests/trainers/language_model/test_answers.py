@@ -97,7 +97,22 @@ def test_pairs_in_words_are_read_at_the_third_step(text, expected):
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"), [(" 1", [1]), ("1.", [1]), ("U3", [3]), ("1, 3", [1, 3]), ("There is no cause.", [])]
+    ("text", "expected"),
+    [
+        (" 1", [1]),
+        ("1.", [1]),
+        ("U3", [3]),
+        ("1, 3", [1, 3]),
+        ("There is no cause.", []),
+        ("3_joy, 1", [1]),
+        ("3_joy, none", []),
+        ("(3, 1)", [1]),
+        ("(1, 2)", [1, 2]),
+        ("Turn 3: joy\nCauses: 1", [1]),
+        ("Emotion: joy, causes: 1, 2", [1, 2]),
+        ("The cause is turn 3 itself.", [3]),
+        ("1\n2", [1, 2]),
+    ],
 )
 def test_causes_of_one_target_are_read_in_words(text, expected):
     found = read_answer(text, ABOUT_3, SCHEMA_3)
