@@ -88,10 +88,19 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 
 @dataclass(frozen=True)
 class Failure:
-    """Why there is no answer; nothing of it is kept, so that the request is sent again next time."""
+    """Why there is no answer; nothing of it is kept, so that the request is sent again next time.
+
+    Attributes:
+        kind: In a few words, for the counts.
+        message: What was said.
+        prompt_tokens: Tokens of the request, where they were told all the same.
+        completion_tokens: Tokens of what was answered, likewise.
+    """
 
     kind: str
     message: str
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
 
 
 OnAnswer = Callable[[int, Answer | Failure], None]
