@@ -7,6 +7,7 @@ import contextvars
 import functools
 import math
 import os
+import ssl
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -151,6 +152,9 @@ class OpenAIEndpoint:
 
         direct = {"http://": None, "https://": None, "all://": None}
         way: dict[str, Any] = {"proxy": self._proxy} if self._proxy else {"mounts": direct}
+        if not self._proxy and urlsplit(self.base_url).scheme == "http":
+            # Nothing is encrypted, so that the certificates of this machine need not be read; it takes long.
+            way["verify"] = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         try:
             # A redirection would take the texts elsewhere.
             return Counted(follow_redirects=False, **way)

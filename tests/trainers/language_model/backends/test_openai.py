@@ -32,6 +32,9 @@ def requests(ask="target"):
     return [request for dialogue in DIALOGUES for request in made.requests(dialogue)]
 
 
+REQUESTS = {kind: requests(kind)[0] for kind in ("target", "pair")}
+
+
 def ask(server, asked, **options):
     endpoint = OpenAIEndpoint("scripted", base_url=server.url, max_concurrency=4, **options)
     found = [None] * len(asked)
@@ -192,32 +195,29 @@ def position(**changes):
     return response(logprobs={"content": [{**token, "top_logprobs": [token], **changes}]})
 
 
-MALFORMED = {
-    "broken": b'{"choices": [{"mess', "empty": b"", "page": b"<html>busy</html>", "no text": b"\xff\xfe\x00",
-    "deep": b"[" * 100_000, "null": b"null", "list": b"[]", "no choices": b"{}", "no choice": response(choices=[]),
-    "choices as dict": response(choices={}), "choice as text": response(choices=["A"]), "message": response(message=None),
-    "usage as text": response(usage="12"), "tokens as text": response(usage={"prompt_tokens": "12"}),
-    "tokens as fraction": response(usage={"prompt_tokens": 10.5}), "tokens below 0": response(usage={"completion_tokens": -1}),
-    "tokens as bool": response(usage={"completion_tokens": True}), "tokens too many": response(usage={"prompt_tokens": 10**30}),
-    "details": response(usage={"prompt_tokens_details": 3}), "content list": response(content=["A"]),
-    "content dict": response(content={}), "refusal dict": response(refusal={}), "reason": response(finish_reason=3),
-    "model": response(model=7), "surrogate": response(content="\ud83d"),
-}  # fmt: skip
-MALFORMED_LOGPROBS = {
-    "text": response(logprobs="A"), "content text": response(logprobs={"content": "A"}),
-    "content null": response(logprobs={"content": [None]}), "no token": response(logprobs={"content": [{"top_logprobs": [{}]}]}),
-    "null": position(logprob=None), "NaN": position(logprob=float("nan")), "above 0": position(logprob=0.5),
-    "bool": position(logprob=True), "top as text": position(top_logprobs="A"), "top null": position(top_logprobs=[None]),
-    "top surrogate": position(top_logprobs=[{"token": "\ud83d", "logprob": -1}]),
-}  # fmt: skip
+MALFORMED = (
+    b'{"choices": [{"mess', b"", b"<html>busy</html>", b"\xff\xfe\x00", b"[" * 100_000, b"null", b"[]", b"{}",
+    *(response(choices=choices) for choices in ([], {}, ["A"], None)),
+    *(response(message=message) for message in (None, "A")),
+    *(response(usage=usage) for usage in ("12", {"prompt_tokens_details": 3})),
+    *(response(usage={"prompt_tokens": count}) for count in ("12", 10.5, -1, True, 10**30)),
+    *(response(content=content) for content in (["A"], {}, "\ud83d")),
+    response(refusal={}), response(finish_reason=3), response(model=7),
+)  # fmt: skip
+MALFORMED_LOGPROBS = (
+    *(response(logprobs=found) for found in ("A", {"content": "A"}, {"content": [None]})),
+    *(position(logprob=value) for value in (None, math.nan, 0.5, True, "0")),
+    *(position(top_logprobs=listed) for listed in ("A", [None], [{}], [{"token": "\ud83d", "logprob": -1}])),
+)
 
 
-@pytest.mark.parametrize("kind", ["target", "pair"])
-def test_a_malformed_response_is_a_failure_and_the_others_are_answered(kind, tmp_path):
-    bodies = list((MALFORMED | (MALFORMED_LOGPROBS if kind == "pair" else {})).values())
-    asked = [
-        replace(one, ask=f"{number} {one.ask}") for number, one in enumerate(requests(kind)[:1] * (2 * len(bodies)))
-    ]
+def numbered(one, n):
+    return [replace(one, ask=f"{number} {one.ask}") for number in range(n)]
+
+
+def test_a_malformed_response_is_a_failure_and_the_others_are_answered(tmp_path):
+    bodies = (*MALFORMED, *MALFORMED_LOGPROBS)
+    asked = numbered(requests("pair")[0], 2 * len(bodies))
 
     def script(body):
         number = int(body["messages"][-1]["content"].split("\n\n")[-1].split()[0])
@@ -237,28 +237,42 @@ def test_a_malformed_response_is_a_failure_and_the_others_are_answered(kind, tmp
     assert server.n_requests == len(asked)
 
 
-@pytest.mark.parametrize("status", [200, 400, 429, 500])
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.data())
-def test_any_bytes_are_an_answer_or_a_failure(status, data, bytes_server):
-    whole = response(content="B", logprobs=None)
-    damaged = st.tuples(st.integers(0, len(whole)), st.integers(0, len(whole)), st.binary(max_size=4)).map(
-        lambda cut: whole[: min(cut[:2])] + cut[2] + whole[max(cut[:2]) :]
-    )
-    scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3)
-    names = ("choices", "message", "content", "refusal", "finish_reason", "usage", "model", "logprobs")
-    values = st.recursive(
-        scalars, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(), inner, max_size=2)
-    )
-    changed = st.tuples(st.sampled_from(names), values).map(lambda one: response(**{one[0]: one[1]}))
+WHOLE = response(content="B", logprobs={"content": [{"token": "B", "logprob": -1, "top_logprobs": []}]})
+DAMAGED = st.tuples(st.integers(0, len(WHOLE)), st.integers(0, len(WHOLE)), st.binary(max_size=4)).map(
+    lambda cut: WHOLE[: min(cut[:2])] + cut[2] + WHOLE[max(cut[:2]) :]
+)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["content", "token"]), inner, max_size=2)
+    ),
+)
+FIELDS = ("choices", "message", "content", "refusal", "finish_reason", "usage", "model", "logprobs")
+CHANGED = st.tuples(st.sampled_from(FIELDS), VALUES).map(lambda one: response(**{one[0]: one[1]}))
+BODIES = st.binary(max_size=30) | DAMAGED | CHANGED
+
+
+@settings(max_examples=150, deadline=None)
+@given(body=BODIES, kind=st.sampled_from(["target", "pair"]))
+def test_any_bytes_are_read_as_an_answer_that_can_be_kept_or_as_a_failure(body, kind):
+    endpoint = OpenAIEndpoint("scripted", base_url="http://127.0.0.1:1/v1", decisions_only=True)
+    found = endpoint._read(body, REQUESTS[kind], 0.5, "none", 0)
+    if isinstance(found, Answer):
+        assert repr(Answer.from_json(found.to_json().encode().decode())) == repr(found)
+    else:
+        assert found.kind == "no valid answer"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("status", [200, 302, 400, 429, 500])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(body=BODIES)
+def test_any_bytes_of_a_server_are_an_answer_or_a_failure(status, body, bytes_server):
     server, replies = bytes_server
-    replies[:] = [Reply(status=status, body=data.draw(st.binary(max_size=30) | damaged | changed))]
+    replies[:] = [Reply(status=status, body=body)]
     found, endpoint = ask(server, requests()[:2], max_retries=0)
     assert all(isinstance(one, Answer | Failure) for one in found)
     assert endpoint.attempts >= 2
-    for one in found:
-        if isinstance(one, Answer):
-            assert Answer.from_json(one.to_json().encode().decode()) == one
 
 
 @pytest.fixture(scope="module", name="bytes_server")
@@ -300,7 +314,7 @@ def test_a_token_that_cannot_come_has_no_probability():
 
 
 def test_a_full_disk_is_one_sentence(tmp_path):
-    asked = [replace(one, ask=f"{number} {one.ask}") for number, one in enumerate(requests()[:1] * 40)]
+    asked = numbered(requests()[0], 40)
     with serving(lambda body: "x" * 20_000) as server, AnswerCache(tmp_path) as cache:
         cache._connection.execute("PRAGMA max_page_count=40")
         sender = Sender(OpenAIEndpoint("scripted", base_url=server.url), cache, "v")
@@ -329,9 +343,9 @@ def test_neither_key_nor_password_is_shown_or_kept(monkeypatch):
     with pytest.raises(EndpointError) as error:
         OpenAIEndpoint("scripted", base_url=url, max_retries=0).answer(requests()[:1], lambda *_: None)
     assert "hidden-word" not in str(error.value)
-    with serving(lambda body: Reply(status=401, error="wrong key sk-of-mine-123")) as server:
-        with pytest.raises(EndpointError, match=r"wrong key \(key\)") as error:
-            ask(server, requests()[:1])
+    refusing = serving(lambda body: Reply(status=401, error="wrong key sk-of-mine-123"))
+    with refusing as server, pytest.raises(EndpointError, match=r"wrong key \(key\)") as error:
+        ask(server, requests()[:1])
     assert "sk-of-mine" not in str(error.value)
 
 
