@@ -12,6 +12,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -409,6 +410,12 @@ def test_licensed_text_does_not_leave_and_its_cache_is_not_with_the_runs(asked, 
     for place in ("run/answers", "run", ".", "answers", "a/b/../../run/x", "link/run/answers"):
         with pytest.raises(UsageError, match="lies with the runs"):
             asked(model.gold, config_name="3class", cache_dir=tmp_path / place)
+    connected = SimpleNamespace(
+        is_initialized=lambda: True, get_runtime_context=lambda: SimpleNamespace(gcs_address="10.1.2.3:6379")
+    )
+    monkeypatch.setitem(sys.modules, "ray", connected)
+    with pytest.raises(UsageError, match="--ray_address"):
+        asked(model.gold, config_name="3class", backend="ray")
     for options in ({}, {"base_url": None}):
         with pytest.raises(UsageError, match=r"to 10\.1\.2\.3 \(--ray_address\)"):
             asked(model.gold, config_name="3class", backend="ray", ray_address="10.1.2.3:6379", **options)

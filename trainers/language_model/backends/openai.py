@@ -30,6 +30,10 @@ _ROUNDING = 1e-3
 """A log-probability may lie above zero by this much, as servers round."""
 _SHORTEST_SECRET = 8
 """Characters; shorter keys are words such as ``none`` and ``EMPTY``, which servers without keys are given."""
+_APART, _LATEST = 0.002, 0.25
+"""Seconds between the first requests, and until the last of them. Sent at the same moment, they come back at the same
+moment of a server that takes equally long for each, and each then waits until all of them are read before the next one
+is sent in its place; so do all that follow."""
 _STRUCTURE_WORDS = ("response_format", "json_schema", "json_object", "schema", "structured", "grammar", "guided")
 
 
@@ -128,8 +132,10 @@ class OpenAIEndpoint:
         numbers = iter(range(len(requests)))
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(min(self._max_concurrency, len(requests))):
-                    group.create_task(self._work(client, requests, numbers, on_answer))
+                n_workers = min(self._max_concurrency, len(requests))
+                apart = min(_APART, _LATEST / n_workers)
+                for place in range(n_workers):
+                    group.create_task(self._work(client, requests, numbers, on_answer, place * apart))
         except* IemomecpError as errors:
             # Of several the first, such as the cache's where the disk is full.
             raise _first(errors) from None
@@ -142,7 +148,7 @@ class OpenAIEndpoint:
 
         endpoint = self
 
-        class Counted(openai.DefaultAsyncHttpxClient):
+        class Counted(openai.DefaultAsyncHttpxClient):  # type: ignore[misc]
             async def send(self, request: Any, **options: Any) -> Any:
                 if not endpoint._may_send:
                     raise _nothing_left()
@@ -169,8 +175,9 @@ class OpenAIEndpoint:
         return self.most_attempts is None or self.attempts < self.most_attempts
 
     async def _work(
-        self, client: Any, requests: Sequence[Request], numbers: Iterator[int], on_answer: OnAnswer
+        self, client: Any, requests: Sequence[Request], numbers: Iterator[int], on_answer: OnAnswer, begins: float
     ) -> None:
+        await asyncio.sleep(begins)
         while self._may_send and (number := next(numbers, None)) is not None:
             found = await self._one(client, requests[number])
             if found is not None:
