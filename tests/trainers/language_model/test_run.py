@@ -306,6 +306,45 @@ def test_a_finished_run_needs_neither_key_nor_model(asked, model, tmp_path, monk
     assert server.n_requests == 0
 
 
+def test_a_finished_run_of_a_folder_does_not_load_its_model_and_another_model_is_noticed(
+    asked, model, tmp_path, monkeypatch
+):
+    from iemomecp_dataset.trainers.explanation.language_model import language_model_revision
+    from iemomecp_dataset.trainers.language_model.backends.openai import OpenAIEndpoint
+
+    folder = tmp_path / "a model"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+
+    class Local(OpenAIEndpoint):
+        @property
+        def identity(self):
+            revision = language_model_revision(str(folder), None)
+            return {"backend": "transformers", "model": revision, "revision": revision, "dtype": "float32"}
+
+    loaded = []
+
+    def load(options):
+        loaded.append(options)
+        return Local("scripted", base_url=url[0])
+
+    monkeypatch.setattr(running, "_backend", load)
+    url = []
+    options = {"backend": "transformers", "model": str(folder), "split": "test", "base_url": None}
+    with serving(model.gold) as server:
+        url.append(server.url)
+        asked(model.gold, **options)
+    record, _ = asked(model.gold, **options)
+    assert (record.metrics["test"]["pair_f1"], len(loaded)) == (1, 1)
+    for other in ({"dtype": "float16"}, {"shots": 1}):
+        monkeypatch.setattr(Local, "identity", {"dtype": other.get("dtype", "float32")})
+        with pytest.raises(RunFolderError, match="finished run with other options"):
+            asked(model.gold, **options, **other)
+    (folder / "config.json").write_text('{"changed": 1}')
+    with pytest.raises(RunFolderError, match="finished run with other options"):
+        asked(model.gold, **options)
+
+
 def test_another_model_under_the_same_name_is_said(asked, model, caplog):
     asked(model.gold, "one", split="test")
     record, _ = asked(model.gold, "same", split="both")
