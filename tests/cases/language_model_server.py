@@ -30,6 +30,9 @@ class Reply:
     refusal: str | None = None
     seconds: float = 0.0
     tokens: dict[str, float] | None = None
+    served: str = f"{MODEL}-1"
+    body: bytes | None = None
+    """Sent as it is in place of all the rest."""
 
 
 Script = Callable[[dict[str, Any]], "str | Reply"]
@@ -70,7 +73,7 @@ def serving(script: Script) -> Iterator[Server]:
 
         def send(self, reply: Reply, body: dict[str, Any]) -> None:
             content = {"error": {"message": reply.error}} if reply.status != 200 else completion(reply, body)
-            data = json.dumps(content).encode()
+            data = json.dumps(content).encode() if reply.body is None else reply.body
             self.send_response(reply.status)
             for name, value in {**reply.headers, "Content-Type": "application/json"}.items():
                 self.send_header(name, value)
@@ -105,7 +108,7 @@ def completion(reply: Reply, body: dict[str, Any]) -> dict[str, Any]:
     choice = {"index": 0, "message": message, "finish_reason": reply.finish_reason, "logprobs": logprobs}
     usage = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110,
              "prompt_tokens_details": {"cached_tokens": 40}}  # fmt: skip
-    return {"id": "1", "object": "chat.completion", "created": 0, "model": f"{MODEL}-1", "choices": [choice],
+    return {"id": "1", "object": "chat.completion", "created": 0, "model": reply.served, "choices": [choice],
             "usage": usage, "system_fingerprint": "fp"}  # fmt: skip
 
 

@@ -44,7 +44,7 @@ SCORER = {
 }  # fmt: skip
 # What two equal runs do not share, in results.json and log.jsonl.
 CHANGING = {"run_name", "wall_seconds", "peak_memory_mb", "git_revision", "seconds", "seconds_of_sending",
-            "sent_by_this_start", "cache_hits_of_this_start"}  # fmt: skip
+            "sent_by_this_start", "answered_in_this_start", "cache_hits_of_this_start"}  # fmt: skip
 _SPLITS = {"train": 6, "validation": 2, "test": 2}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from iemomecp_dataset.trainers.language_model.asking import Request
@@ -46,7 +46,8 @@ class Answer:
 
     def to_json(self) -> str:
         """Writes it for the cache."""
-        return json.dumps(asdict(self), ensure_ascii=False)
+        # All values are plain: a copy of each, as ``asdict`` makes it, would cost more than writing them.
+        return json.dumps(vars(self), ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str) -> Answer:
@@ -88,10 +89,19 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 
 @dataclass(frozen=True)
 class Failure:
-    """Why there is no answer; nothing of it is kept, so that the request is sent again next time."""
+    """Why there is no answer; nothing of it is kept, so that the request is sent again next time.
+
+    Attributes:
+        kind: In a few words, for the counts.
+        message: What was said.
+        prompt_tokens: Tokens of the request, where they were told all the same.
+        completion_tokens: Tokens of what was answered, likewise.
+    """
 
     kind: str
     message: str
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
 
 
 _BLANKS = " \t\r\n\u2581\u0120\u010a"

@@ -11,9 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 from iemomecp_dataset.errors import InvalidDataError, UsageError
 from iemomecp_dataset.files import make_folder
+from iemomecp_dataset.files.locks import locked_file
 from iemomecp_dataset.trainers.language_model.answering import Answer
 from iemomecp_dataset.trainers.language_model.asking import Request
 
@@ -54,15 +56,25 @@ class AnswerCache:
 
     Args:
         folder: Folder of the file; it is made. Several processes may share it.
+        read_only: Only look up; the folder need not be writable, and nothing is changed in it.
+
+    Attributes:
+        path: The file.
+        unreadable: Answers that were found, but could not be read; they count as missing, and are removed.
 
     Raises:
-        UsageError: The folder cannot be written to.
+        UsageError: The folder cannot be written to, or there is no such file to look up in.
         InvalidDataError: The file is no such cache, or damaged.
     """
 
-    def __init__(self, folder: Path):
-        make_folder(folder)
+    def __init__(self, folder: Path, *, read_only: bool = False):
         self.path = folder / CACHE_FILE
+        self.unreadable = 0
+        self._read_only = read_only
+        if read_only:
+            self._connection = self._opened_to_read()
+            return
+        make_folder(folder)
         try:
             self._connection = sqlite3.connect(self.path, timeout=60, isolation_level=None)
         except sqlite3.Error as error:
@@ -74,6 +86,33 @@ class AnswerCache:
         except BaseException:
             self._connection.close()
             raise
+
+    def _opened_to_read(self) -> sqlite3.Connection:
+        """Opens a file of which nothing is changed."""
+        if not self.path.is_file():
+            raise UsageError(f"There is no cache of answers {self.path}. Give the --cache_dir that has one.")
+        place = quote(str(self.path.absolute()))
+        # What a killed process has written last is in a file beside it, which only the first way reads; without one the
+        # first way would make it.
+        unclosed = self.path.with_name(f"{CACHE_FILE}-wal").exists()
+        for how in ("mode=ro", "mode=ro&immutable=1") if unclosed else ("mode=ro&immutable=1",):
+            connection = None
+            try:
+                connection = sqlite3.connect(f"file:{place}?{how}", uri=True, timeout=60, isolation_level=None)
+                connection.execute("SELECT COUNT(*) FROM answers").fetchone()
+                return connection
+            except sqlite3.OperationalError as error:
+                said = str(error)
+            except sqlite3.DatabaseError as error:
+                raise self._damaged(error) from None
+            if connection is not None:
+                connection.close()
+        raise UsageError(f"{self.path}: the cache cannot be read ({said}). Choose another --cache_dir.")
+
+    def _damaged(self, error: sqlite3.Error) -> InvalidDataError:
+        return InvalidDataError(
+            f"{self.path} is no cache of answers, or damaged ({error}). Remove it, or choose another --cache_dir."
+        )
 
     def _prepare(self) -> None:
         with self._own_errors():
@@ -114,9 +153,10 @@ class AnswerCache:
             keys: Their keys, as :func:`request_key` gives them.
 
         Returns:
-            By key those that are there.
+            By key those that are there. One that cannot be read is not: it is removed, and counted in ``unreadable``.
         """
         answers: dict[str, Answer] = {}
+        unreadable: list[tuple[str]] = []
         with self._own_errors():
             for start in range(0, len(keys), _AT_ONCE):
                 part = keys[start : start + _AT_ONCE]
@@ -125,19 +165,49 @@ class AnswerCache:
                 for key, text in rows:
                     try:
                         answers[key] = Answer.from_json(text)
-                    except (ValueError, TypeError) as error:
-                        raise InvalidDataError(
-                            f"{self.path}: the answer {key[:12]} cannot be read ({error}). Remove the file; its "
-                            "answers are then asked for again."
-                        ) from None
+                    except (ValueError, TypeError):
+                        unreadable.append((key,))
+            if unreadable and not self._read_only:
+                self._connection.executemany("DELETE FROM answers WHERE key = ?", unreadable)
+        self.unreadable += len(unreadable)
         return answers
 
     def keep(self, key: str, answer: Answer) -> None:
-        """Keeps an answer; it is on disk when this returns."""
+        """Keeps an answer; it is on disk when this returns.
+
+        Raises:
+            UsageError: The disk is full, or the file cannot be written to.
+        """
         with self._own_errors():
             self._connection.execute(
                 "INSERT OR REPLACE INTO answers VALUES (?, ?, ?)", (key, answer.to_json(), time.time())
             )
+
+    @contextlib.contextmanager
+    def asked(self, questions: str) -> Iterator[None]:
+        """Keeps other processes from sending the same questions meanwhile, whose answers are here soon.
+
+        Args:
+            questions: What tells these questions from others, whatever it says.
+
+        Raises:
+            UsageError: Another process is asking them.
+        """
+        name = hashlib.sha256(questions.encode()).hexdigest()[:16]
+        file = self.path.with_name(f".asking-{name}.lock")
+        with contextlib.ExitStack() as stack:
+            try:
+                locked = stack.enter_context(locked_file(file))
+            except OSError as error:
+                raise UsageError(
+                    f"{file}: cannot be written ({error.strerror}). Check the disk, or choose another --cache_dir."
+                ) from None
+            if locked is False:
+                raise UsageError(
+                    f"Another run is asking the same questions, and keeps their answers in {self.path}. Wait until it "
+                    "has ended: the same command then finds them there, and sends nothing twice."
+                )
+            yield
 
     @contextlib.contextmanager
     def _own_errors(self) -> Iterator[None]:
@@ -148,6 +218,4 @@ class AnswerCache:
                 f"{self.path}: the cache cannot be used ({error}). Check the disk, or choose another --cache_dir."
             ) from None
         except sqlite3.DatabaseError as error:
-            raise InvalidDataError(
-                f"{self.path} is no cache of answers, or damaged ({error}). Remove it, or choose another --cache_dir."
-            ) from None
+            raise self._damaged(error) from None

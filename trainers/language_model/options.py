@@ -58,8 +58,8 @@ class LanguageModelOptions:
     meld_root: Path | None = option(None, "ecem: MELD's CSV files, where they are elsewhere.", group="data")
     text_may_go_to: str | None = option(
         None,
-        "Host that IEMOCAP's texts may be sent to, where your agreement allows it; otherwise they stay "
-        "on this machine.",
+        "Host that IEMOCAP's texts may be sent to, where your agreement allows it; otherwise they stay on this "
+        "machine. Several, such as a server, the proxy before it and the head of a cluster, are separated by commas.",
         group="data",
         setting=False,
         metavar="HOST",
@@ -160,7 +160,11 @@ class LanguageModelOptions:
         written=True,
     )
     max_requests: int | None = option(
-        None, "Stop after this many requests; the same command continues.", minimum=1, group="sending", setting=False
+        None,
+        "Stop after this many requests, those that fail or are repeated among them; the same command continues.",
+        minimum=1,
+        group="sending",
+        setting=False,
     )
     offline: bool = option(False, "Send nothing: every answer must be in the cache.", group="sending", setting=False)
     give_up: bool = option(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from iemomecp_dataset.metrics.set_scores import pair_set, set_scores
 from iemomecp_dataset.trainers.language_model.answering import Answer
 from iemomecp_dataset.trainers.language_model.answers import Ladder, Reading
 from iemomecp_dataset.trainers.language_model.asking import Asking, Request
+from iemomecp_dataset.trainers.language_model.licence import Route
 from iemomecp_dataset.trainers.language_model.options import LanguageModelOptions
 from iemomecp_dataset.trainers.language_model.predictions import (
     LabelFacts,
@@ -42,11 +43,11 @@ from iemomecp_dataset.trainers.language_model.predictions import (
     pair_probabilities,
     threshold_on,
 )
-from iemomecp_dataset.trainers.language_model.sending import Sender, Usage
+from iemomecp_dataset.trainers.language_model.sending import Prices, Sender, Usage
 from iemomecp_dataset.trainers.language_model.shots import Shots
 from iemomecp_dataset.trainers.provenance import code_revision, library_versions, peak_memory_mb
 
-__all__ = ["ANSWERS_FILE", "PROMPT_FILE", "AnsweredSplit", "settings_of", "write_run"]
+__all__ = ["ANSWERS_FILE", "PROMPT_FILE", "AnsweredSplit", "settings_of", "with_cost", "write_run"]
 
 ANSWERS_FILE = "answers.jsonl"
 PROMPT_FILE = "prompt.yaml"
@@ -128,7 +129,7 @@ def write_run(
     sender: Sender,
     usage: Usage,
     shots: Shots,
-    host: str,
+    route: Route,
     device: str,
     wall_seconds: float,
 ) -> RunResults:
@@ -143,7 +144,7 @@ def write_run(
         sender: What was sent.
         usage: Counts over all answers.
         shots: The shots.
-        host: Where the text went; empty where it stayed in this process.
+        route: Where the text went.
         device: Kind of device of a model in this process.
         wall_seconds: Duration of this start of the run.
 
@@ -156,7 +157,9 @@ def write_run(
         "language_model": {
             "model": options.model,
             "identity": dict(identity),
-            "endpoint_host": host or None,
+            "endpoint_host": route.endpoint or None,
+            "proxy_host": route.proxy or None,
+            "ray_cluster": route.cluster or None,
             "text_may_go_to": options.text_may_go_to,
             "served": sorted(usage.served),
             "task": asking.task,
@@ -171,7 +174,7 @@ def write_run(
             "limit": options.limit,
             "contamination": _CONTAMINATION,
             "usage": _usage_record(usage, sender),
-            "notes": list(sender.backend.notes),
+            "notes": list(sender.notes),
         }
     }
     stated = {
@@ -332,7 +335,8 @@ def _usage_record(usage: Usage, sender: Sender) -> dict[str, Any]:
     latencies = np.array(usage.latencies or [np.nan])
     return {
         "answers": usage.answers,
-        "sent_by_this_start": sender.sent,
+        "sent_by_this_start": sender.attempts,
+        "answered_in_this_start": sender.sent,
         "cache_hits_of_this_start": sender.hits,
         "without_an_answer": dict(sender.failures),
         "prompt_tokens": usage.prompt_tokens,
@@ -343,7 +347,10 @@ def _usage_record(usage: Usage, sender: Sender) -> dict[str, Any]:
         "latency_p50": float(np.percentile(latencies, 50)),
         "latency_p95": float(np.percentile(latencies, 95)),
         "seconds_of_sending": sender.seconds,
-        "cost": sender.prices.cost(usage),
+        # What is paid for attempts that a time-out or an error of the server has ended is told by nobody.
+        "attempts_without_an_answer": sender.attempts - sender.sent,
+        "tokens_of_failures": [sender.lost.prompt_tokens, sender.lost.completion_tokens],
+        "cost": sender.cost(usage),
     }
 
 
@@ -373,10 +380,37 @@ def _remark(options: LanguageModelOptions, answered: Mapping[str, AnsweredSplit]
         f"language model, {options.shots} shots, asked by {options.ask}",
         f"answers valid by schema {', '.join(shares.values())}",
         f"{about['usage']['answers']} answers, {about['usage']['prompt_tokens'] + about['usage']['completion_tokens']} "
-        "tokens" + ("" if cost is None else f", cost {cost:.2f}"),
+        + _tokens_and_cost(cost),
     ]
     limited = f" ONLY THE FIRST {options.limit} DIALOGUES of each split (--limit)." if options.limit else ""
     return f"{'; '.join(parts)}.{limited} {_CONTAMINATION}"
+
+
+def _tokens_and_cost(cost: float | None) -> str:
+    return "tokens" + ("" if cost is None else f", cost {cost:.2f}")
+
+
+def with_cost(record: RunResults, prices: Prices) -> RunResults:
+    """A finished run with its cost.
+
+    Args:
+        record: Its record.
+        prices: Prices; without them, or in a record that tells no tokens, nothing changes.
+    """
+    about = record.extra.get("language_model", {})
+    told = about.get("usage", {}) if isinstance(about, dict) else {}
+    lost = told.get("tokens_of_failures", [0, 0])
+    names = ("prompt_tokens", "completion_tokens")
+    try:
+        cost = prices.cost(Usage(**{name: told[name] + more for name, more in zip(names, lost, strict=True)}))
+    except (KeyError, TypeError, ValueError):
+        return record
+    if cost is None or cost == told.get("cost"):
+        return record
+    before, now = _tokens_and_cost(told.get("cost")), _tokens_and_cost(cost)
+    remarks = [str(remark).replace(f" {before}.", f" {now}.", 1) for remark in record.extra.get("remarks", [])]
+    facts = {**about, "usage": {**told, "cost": cost}}
+    return replace(record, extra={**record.extra, "language_model": facts, "remarks": remarks})
 
 
 def _write_answers(folder: Path, corpus: Corpus, answered: Mapping[str, AnsweredSplit]) -> None:

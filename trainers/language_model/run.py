@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import logging
 import os
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from iemomecp_dataset.benchmark.runs.results import RunResults, read_results
+from iemomecp_dataset.benchmark.runs.results import RunResults, read_results, write_results
 from iemomecp_dataset.cache_folder import check_cache
 from iemomecp_dataset.corpus import Corpus, load_corpus, whole_corpus
 from iemomecp_dataset.errors import EndpointError, RunFolderError, UsageError
@@ -30,8 +32,8 @@ from iemomecp_dataset.trainers.language_model.asking import (
     task_of,
     window_losses,
 )
-from iemomecp_dataset.trainers.language_model.cache import AnswerCache
-from iemomecp_dataset.trainers.language_model.licence import check_host, host_of, is_licensed
+from iemomecp_dataset.trainers.language_model.cache import CACHE_FILE, AnswerCache
+from iemomecp_dataset.trainers.language_model.licence import Route, check_route, cluster_of, is_licensed
 from iemomecp_dataset.trainers.language_model.options import LanguageModelOptions
 from iemomecp_dataset.trainers.language_model.predictions import read
 from iemomecp_dataset.trainers.language_model.prompts import VERIFY, Prompt, Task, read_prompt, require_ask
@@ -40,6 +42,7 @@ from iemomecp_dataset.trainers.language_model.recording import (
     PROMPT_FILE,
     AnsweredSplit,
     settings_of,
+    with_cost,
     write_run,
 )
 from iemomecp_dataset.trainers.language_model.sending import Prices, Sender, Usage
@@ -52,6 +55,9 @@ __all__ = ["run"]
 _logger = logging.getLogger(__name__)
 
 _CACHE = "language_model_answers"
+_DTYPES = ("float32", "bfloat16", "float16")
+_FOR_GOOD = ("refused with status", "longer than the model reads", "status 413")
+"""Kinds of failures that sending again does not change."""
 
 
 def run(options: LanguageModelOptions) -> RunResults | None:
@@ -77,16 +83,21 @@ def run(options: LanguageModelOptions) -> RunResults | None:
     require_ask(prompt, options.ask, task)
     if options.verify and VERIFY not in prompt.questions:
         raise UsageError(f"--verify needs a template verify, which {prompt.source} does not have.")
-    host = _checked_host(options, corpus)
+    route = _checked_route(options, corpus)
     cache_dir = _cache_folder(options, corpus)
-    backend = _backend(options)
     folder = RunFolder(options.output_dir)
-    settings = settings_of(options, backend.identity, prompt.version)
+    if folder.finished and (identity := _identity_of_files(options)) is not None:
+        return _finished(options, settings_of(options, identity, prompt.version), corpus)
+    backend = _backend(options)
     if folder.finished:
-        return _finished(options, settings, corpus)
+        return _finished(options, settings_of(options, backend.identity, prompt.version), corpus)
     if not (folder.unused or _is_own(options.output_dir)):
         raise RunFolderError(f"{options.output_dir} is not empty, and holds no finished run. Choose another folder.")
-    with folder.held(), AnswerCache(cache_dir) as cache:
+    with contextlib.ExitStack() as held:
+        held.enter_context(folder.held())
+        cache = held.enter_context(AnswerCache(cache_dir, read_only=options.offline))
+        for split in () if options.offline else options.splits:
+            held.enter_context(cache.asked(_questions(options, backend, prompt, split)))
         asking, shots, dialogues = _asking(options, corpus, task, prompt)
         sender = Sender(
             backend,
@@ -102,6 +113,8 @@ def run(options: LanguageModelOptions) -> RunResults | None:
             split: _answered(asking, shots, of_split, sender, usage, options) for split, of_split in dialogues.items()
         }
         lacking = sum(found.unanswered for found in answered.values())
+        for note in sender.notes:
+            _logger.warning("warning: %s", note)
         if lacking and not _may_finish(options, sender, lacking):
             return None
         return write_run(
@@ -113,7 +126,7 @@ def run(options: LanguageModelOptions) -> RunResults | None:
             sender=sender,
             usage=usage,
             shots=shots,
-            host=host,
+            route=route,
             device=_device(options),
             wall_seconds=time.monotonic() - begun,
         )
@@ -248,23 +261,39 @@ def _answered(
 
 
 def _may_finish(options: LanguageModelOptions, sender: Sender, lacking: int) -> bool:
-    failed = sender.failures.total()
-    if not failed:
+    """Whether a run with requests that have no answer is finished as it is.
+
+    Raises:
+        EndpointError: It is not, and the same command alone does not change that.
+    """
+    kinds = ", ".join(f"{kind} {count}" for kind, count in sender.failures.most_common())
+    first = next(iter(sender.messages.values()), "")
+    if sender.left:
+        if kinds and not sender.sent:
+            raise EndpointError(
+                f"None of the {sender.attempts} requests of this start was answered ({kinds}; the first: {first}), and "
+                f"{sender.left} more are left. The same ones come first next time: give more than --max_requests "
+                f"{options.max_requests}."
+            )
+        failed = f", and {sender.failures.total()} have failed ({kinds})" if kinds else ""
         print(
-            f"{lacking} requests are left (--max_requests {options.max_requests}). Start the same command to continue."
+            f"{sender.left} requests are left (--max_requests {options.max_requests}){failed}. Start the same command "
+            "to continue."
         )
         return False
     if options.give_up:
         return True
-    kinds = ", ".join(f"{kind} {count}" for kind, count in sender.failures.most_common())
-    first = next(iter(sender.messages.values()))
-    raise EndpointError(
-        f"{lacking} requests have no answer ({kinds}; the first: {first}). Start the same command to ask for "
-        "them again; --give_up finishes without them, and counts them."
+    again = [kind for kind in sender.failures if not kind.startswith(_FOR_GOOD)]
+    advice = (
+        "Start the same command to ask for them again; --give_up finishes without them, and counts them."
+        if again
+        else "They would be refused again: --give_up finishes without them, and counts them."
     )
+    raise EndpointError(f"{lacking} requests have no answer ({kinds}; the first: {first}). {advice}")
 
 
 def _finished(options: LanguageModelOptions, settings: dict[str, object], corpus: Corpus) -> RunResults:
+    """The record of a finished run; where prices are given now, with its cost."""
     record = read_results(options.output_dir)
     same = (
         {name: str(value) for name, value in record.settings.items()}
@@ -277,7 +306,41 @@ def _finished(options: LanguageModelOptions, settings: dict[str, object], corpus
         raise RunFolderError(
             f"{options.output_dir} holds a finished run with other options or data. Choose another --output_dir."
         )
-    return record
+    prices = Prices(options.price_in, options.price_out)
+    priced = with_cost(record, prices)
+    if priced != record:
+        with RunFolder(options.output_dir).held():
+            write_results(options.output_dir, priced)
+    return priced
+
+
+def _questions(options: LanguageModelOptions, backend: Backend, prompt: Prompt, split: str) -> str:
+    """What tells the questions of a run about a split from those of another run."""
+    names = ("config_name", "ask", "shots", "shot_choice", "shot_encoder", "base_rates", "max_new_tokens", "seed")
+    asked = {name: getattr(options, name) for name in names}
+    return repr((sorted(backend.identity.items()), prompt.version, split, sorted(asked.items())))
+
+
+def _identity_of_files(options: LanguageModelOptions) -> Mapping[str, str] | None:
+    """The identity of a model that need not be loaded for it; None where it must be."""
+    if options.backend == "vllm":
+        from iemomecp_dataset.trainers.language_model.backends.vllm import VllmModel
+
+        return VllmModel.identity_of(options.model, options.revision)
+    if options.backend != "transformers" or not Path(options.model).is_dir():
+        return None
+    from iemomecp_dataset.trainers.explanation.language_model import language_model_revision
+
+    about = read_results(options.output_dir).extra.get("language_model", {})
+    recorded = about.get("identity", {}) if isinstance(about, dict) else {}
+    revision = language_model_revision(options.model, None, options.gguf_file)
+    known = {"backend": options.backend, "model": revision, "revision": revision}
+    if not isinstance(recorded, dict) or any(recorded.get(name) != value for name, value in known.items()):
+        return None
+    # What is chosen for a device is known once the model is loaded; what is asked for by name is compared.
+    if options.dtype in _DTYPES and recorded.get("dtype") != options.dtype:
+        return None
+    return recorded
 
 
 def _is_own(folder: Path) -> bool:
@@ -287,22 +350,34 @@ def _is_own(folder: Path) -> bool:
     return PROMPT_FILE in names and all(any(fnmatch.fnmatch(name, one) for one in patterns) for name in names)
 
 
-def _checked_host(options: LanguageModelOptions, corpus: Corpus) -> str:
+def _checked_route(options: LanguageModelOptions, corpus: Corpus) -> Route:
     """Where the text goes; checked before anything is sent."""
-    if options.backend != "openai" and not (options.backend == "ray" and options.base_url is not None):
-        return ""
-    from iemomecp_dataset.trainers.language_model.backends.openai import DEFAULT_BASE_URL
+    route = Route()
+    if options.backend in ("openai", "ray"):
+        url = options.base_url
+        if options.backend == "openai":
+            from iemomecp_dataset.trainers.language_model.backends.openai import DEFAULT_BASE_URL
 
-    host = host_of(options.base_url or os.environ.get("OPENAI_BASE_URL") or DEFAULT_BASE_URL)
-    check_host(options.config_name, corpus.synthetic, host, options.text_may_go_to)
-    return host
+            url = url or os.environ.get("OPENAI_BASE_URL") or DEFAULT_BASE_URL
+        route = Route.to(url, cluster=_cluster(options.ray_address) if options.backend == "ray" else "")
+    check_route(options.config_name, corpus.synthetic, route, options.text_may_go_to)
+    return route
+
+
+def _cluster(address: str | None) -> str:
+    """The cluster that Ray has; one that this process is already connected to, as it is not started anew."""
+    ray = sys.modules.get("ray")
+    if address is None and ray is not None and ray.is_initialized():
+        address = str(ray.get_runtime_context().gcs_address)
+    return cluster_of(address)
 
 
 def _cache_folder(options: LanguageModelOptions, corpus: Corpus) -> Path:
     if options.cache_dir is not None:
-        cache, run_folder = options.cache_dir.absolute(), options.output_dir.absolute()
+        # Without links and "..", which may lead anywhere.
+        cache, run_folder = options.cache_dir.resolve(), options.output_dir.resolve()
         if is_licensed(options.config_name, corpus.synthetic) and (
-            cache == run_folder or run_folder in cache.parents or cache.parent == run_folder.parent
+            cache in (run_folder, run_folder.parent) or run_folder in cache.parents or cache.parent == run_folder.parent
         ):
             raise UsageError(
                 f"--cache_dir {options.cache_dir} lies with the runs, but would hold IEMOCAP's texts. Keep it with the "
@@ -310,9 +385,11 @@ def _cache_folder(options: LanguageModelOptions, corpus: Corpus) -> Path:
             )
         return options.cache_dir
     beside = options.data_dir / _CACHE
-    if not check_cache(beside):
-        return beside
-    return Path(os.environ.get("IEMOMECP_CACHE") or Path.home() / ".cache" / "iemomecp") / _CACHE
+    of_user = Path(os.environ.get("IEMOMECP_CACHE") or Path.home() / ".cache" / "iemomecp") / _CACHE
+    if options.offline:
+        # Only read: the folder of the data need not be writable.
+        return next((folder for folder in (beside, of_user) if (folder / CACHE_FILE).is_file()), beside)
+    return of_user if check_cache(beside) else beside
 
 
 def _backend(options: LanguageModelOptions) -> Backend:

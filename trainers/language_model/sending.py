@@ -6,13 +6,14 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol, runtime_checkable
 
 from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.trainers.language_model.answering import Answer, Backend, Failure
 from iemomecp_dataset.trainers.language_model.asking import Request
 from iemomecp_dataset.trainers.language_model.cache import AnswerCache, request_key
 
-__all__ = ["Prices", "Sender", "Usage"]
+__all__ = ["CountsAttempts", "Prices", "Sender", "Usage"]
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,14 @@ class Usage:
             self.served.add(answer.served)
 
 
+@runtime_checkable
+class CountsAttempts(Protocol):
+    """A backend whose client repeats requests by itself, counts what it sends, and sends no more than it may."""
+
+    attempts: int
+    most_attempts: int | None
+
+
 @dataclass
 class Sender:
     """Gets answers from the cache, and the others from the backend.
@@ -70,15 +79,18 @@ class Sender:
         backend: Where requests are answered.
         cache: Where answers are kept.
         prompt_version: Hash of the templates.
-        max_requests: Most requests that are sent in all; None: any number.
+        max_requests: Most requests that are sent in all, those that fail or are repeated among them; None: any number.
         offline: Whether nothing may be sent.
         prices: For the cost that progress shows.
         progress: Whether to show progress.
         sent: Requests that were answered by the backend.
+        attempts: Requests that were sent, with those that failed and those that the client repeated.
         hits: Answers that were in the cache.
+        left: Requests that were not sent, as ``max_requests`` does not allow more.
         seconds: Time spent on sending.
         failures: Requests without an answer, by kind.
         messages: By kind the first message.
+        lost: Tokens of responses that were no valid answers, where the server told them.
     """
 
     backend: Backend
@@ -89,10 +101,15 @@ class Sender:
     prices: Prices = field(default_factory=Prices)
     progress: bool = False
     sent: int = 0
+    attempts: int = 0
     hits: int = 0
+    left: int = 0
     seconds: float = 0.0
     failures: Counter[str] = field(default_factory=Counter)
     messages: dict[str, str] = field(default_factory=dict)
+    lost: Usage = field(default_factory=Usage)
+    _served_before: set[str] = field(default_factory=set)
+    _served_now: set[str] = field(default_factory=set)
 
     def key(self, request: Request) -> str:
         """The key of a request."""
@@ -106,15 +123,16 @@ class Sender:
 
         Returns:
             In their order the answers; None where there is none: it failed, which is counted in ``failures``, or the
-            most requests were sent.
+            most requests were sent, which is counted in ``left``.
 
         Raises:
             UsageError: Some are not in the cache, and nothing may be sent.
-            EndpointError: Nothing is answered.
+            EndpointError: No request can be answered.
         """
         keys = [self.key(request) for request in requests]
         found = self.cache.found(keys)
         self.hits += sum(key in found for key in keys)
+        self._served_before |= {answer.served for answer in found.values()}
         missing = {key: place for place, key in reversed(list(enumerate(keys))) if key not in found}
         places = sorted(missing.values())
         if places and self.offline:
@@ -122,41 +140,75 @@ class Sender:
                 f"{len(places)} of {len(requests)} requests are not in the cache {self.cache.path}, and --offline "
                 "sends nothing. Leave --offline out, or give the --cache_dir that has them."
             )
-        if self.max_requests is not None:
-            places = places[: max(self.max_requests - self.sent, 0)]
-        if places:
-            found |= self._sent(requests, keys, places)
+        allowed = len(places) if self.max_requests is None else max(self.max_requests - self.attempts, 0)
+        self.left += len(places[allowed:])
+        if places[:allowed]:
+            found |= self._sent(requests, keys, places[:allowed])
         return [found.get(key) for key in keys]
 
     def _sent(self, requests: Sequence[Request], keys: Sequence[str], places: Sequence[int]) -> dict[str, Answer]:
         from tqdm.auto import tqdm
 
         answers: dict[str, Answer] = {}
-        usage = Usage()
+        usage, handed, before = Usage(), 0, self.attempts
         begun = time.monotonic()
         bar = tqdm(total=len(places), desc="Asking", unit="request", disable=not self.progress)
 
         def on_answer(number: int, answer: Answer | Failure) -> None:
+            nonlocal handed
+            handed += 1
             key = keys[places[number]]
             if isinstance(answer, Failure):
                 self.failures[answer.kind] += 1
                 self.messages.setdefault(answer.kind, answer.message)
+                self.lost.prompt_tokens += answer.prompt_tokens
+                self.lost.completion_tokens += answer.completion_tokens
             else:
                 self.cache.keep(key, answer)
                 answers[key] = answer
                 self.sent += 1
-                usage.add(answer)
-                cost = self.prices.cost(usage)
-                shown = {"from cache": self.hits, "tokens": usage.prompt_tokens + usage.completion_tokens}
-                bar.set_postfix({**shown, **({} if cost is None else {"cost": f"{cost:.2f}"})}, refresh=False)
+                self._served_now.add(answer.served)
+                if self.progress:
+                    usage.add(answer)
+                    cost = self.prices.cost(usage)
+                    shown = {"from cache": self.hits, "tokens": usage.prompt_tokens + usage.completion_tokens}
+                    bar.set_postfix({**shown, **({} if cost is None else {"cost": f"{cost:.2f}"})}, refresh=False)
             bar.update()
 
+        counting = self.backend if isinstance(self.backend, CountsAttempts) else None
+        of_backend = 0 if counting is None else counting.attempts
+        if counting is not None and self.max_requests is not None:
+            counting.most_attempts = of_backend + self.max_requests - self.attempts
         try:
             self.backend.answer([requests[place] for place in places], on_answer)
         finally:
             bar.close()
             self.seconds += time.monotonic() - begun
+            self.attempts = before + (handed if counting is None else counting.attempts - of_backend)
+        self.left += len(places) - handed
         return answers
+
+    def cost(self, usage: Usage) -> float | None:
+        """What the answers of a run cost, and the tokens of responses that were none; None where prices are missing."""
+        whole = Usage(
+            prompt_tokens=usage.prompt_tokens + self.lost.prompt_tokens,
+            completion_tokens=usage.completion_tokens + self.lost.completion_tokens,
+        )
+        return self.prices.cost(whole)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the run must know."""
+        found = list(self.backend.notes)
+        before, now = self._served_before - {""}, self._served_now - {""}
+        if before and now - before:
+            found.append(
+                f"Answers of the cache are those of {', '.join(sorted(before))}, and others of "
+                f"{', '.join(sorted(now - before))}: the server may have another model under the same name."
+            )
+        if self.cache.unreadable:
+            found.append(f"{self.cache.unreadable} answers of the cache could not be read, and were asked for again.")
+        return tuple(found)
 
     def again(self, requests: Sequence[Request]) -> list[Answer | None]:
         """Asks again for what could not be used, with the next seed."""

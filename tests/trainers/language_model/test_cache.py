@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -81,3 +82,44 @@ def test_a_process_that_is_killed_loses_none_of_its_answers(tmp_path):
     assert done.returncode == -signal.SIGKILL
     with AnswerCache(tmp_path) as cache:
         assert [cache.found([str(number)])[str(number)].text for number in range(20)] == list(map(str, range(20)))
+
+
+def test_an_answer_that_cannot_be_read_is_missing_and_the_others_are_not(tmp_path):
+    with AnswerCache(tmp_path) as cache:
+        cache.keep("good", Answer("x"))
+        cache.keep("bad", Answer("x"))
+        cache._connection.execute("UPDATE answers SET answer = '{\"text\": 3}' WHERE key = 'bad'")
+        assert cache.found(["good", "bad"]).keys() == {"good"}
+        assert (cache.unreadable, len(cache)) == (1, 1)
+        cache.keep("bad", Answer("y"))
+        assert cache.found(["bad"])["bad"].text == "y"
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_reading_alone_changes_nothing_and_finds_what_a_killed_process_wrote(tmp_path, killed):
+    cache = AnswerCache(tmp_path / "written")
+    cache.keep("k", Answer("x"))
+    if not killed:
+        cache.close()
+    folder = tmp_path / "copied"
+    shutil.copytree(tmp_path / "written", folder)
+    cache.close()
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if not path.name.endswith("-shm")}
+    with AnswerCache(folder, read_only=True) as found:
+        assert found.found(["k", "other"]) == {"k": Answer("x")}
+        after = {path.name: path.read_bytes() for path in folder.iterdir() if not path.name.endswith("-shm")}
+    assert after == before
+    with pytest.raises(UsageError, match="There is no cache of answers"):
+        AnswerCache(tmp_path / "none", read_only=True)
+    assert not (tmp_path / "none").exists()
+
+
+def test_the_same_questions_are_asked_by_one_process_at_a_time(tmp_path):
+    with AnswerCache(tmp_path) as one, AnswerCache(tmp_path) as other:
+        with one.asked("a"):
+            with pytest.raises(UsageError, match="Another run is asking the same questions"), other.asked("a"):
+                pass
+            with other.asked("b"):
+                pass
+        with other.asked("a"):
+            pass

@@ -5,26 +5,76 @@ from __future__ import annotations
 import pytest
 
 from iemomecp_dataset.errors import UsageError
-from iemomecp_dataset.trainers.language_model.licence import check_host, host_of
+from iemomecp_dataset.trainers.language_model.licence import Route, address_of, check_route, cluster_of, host_of
+
+PROXIES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy")
+
+
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch):
+    for name in PROXIES:
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.mark.parametrize("config", ["3class", "source_binary", "iemocap"])
 @pytest.mark.parametrize("host", ["api.openai.com", "10.0.0.1", "localhost.example.org", "127.0.0.1.example.org"])
 def test_licensed_text_does_not_go_to_a_foreign_host(config, host):
+    route = Route.to(f"http://{host}:8000/v1")
     with pytest.raises(UsageError, match="licence does not let them go to"):
-        check_host(config, False, host, None)
+        check_route(config, False, route, None)
     with pytest.raises(UsageError, match="IEMOCAP's texts go to no other host"):
-        check_host(config, False, host, "another.example.org")
-    check_host(config, False, host, host.upper())
-    check_host(config, True, host, None)  # synthetic
+        check_route(config, False, route, "another.example.org")
+    check_route(config, False, route, f"other, {host.upper()}")
+    check_route(config, True, route, None)  # synthetic
 
 
 def test_other_texts_and_this_machine_are_free():
-    check_host("ecf", False, "api.openai.com", None)
-    check_host("3class", False, "127.0.0.1", None)
+    check_route("ecf", False, Route.to("https://api.openai.com/v1"), None)
+    check_route("3class", False, Route.to("http://127.0.0.1:1/v1"), None)
+    check_route("3class", False, Route.to(None), None)
 
 
-@pytest.mark.parametrize("url", ["localhost:8000", "ftp://h/v1", "http:///v1", "http://[::1", ""])
+@pytest.mark.parametrize("address", ["10.1.2.3:6379", "127.0.0.1:6379", "auto", "ray://head:10001"])
+@pytest.mark.parametrize("url", [None, "http://127.0.0.1:8000/v1"])
+def test_workers_of_a_cluster_are_other_machines_wherever_its_head_is(address, url):
+    route = Route.to(url, cluster=cluster_of(address))
+    with pytest.raises(UsageError, match="--ray_address"):
+        check_route("3class", False, route, None)
+    check_route("3class", False, route, cluster_of(address))
+    check_route("3class", True, route, None)
+    both = Route.to("http://h/v1", cluster=cluster_of(address))
+    with pytest.raises(UsageError, match=r"--ray_address is at"):
+        check_route("3class", False, both, "h")
+    check_route("3class", False, both, f"h,{cluster_of(address)}")
+
+
+def test_a_proxy_on_another_machine_is_a_host_that_has_to_be_named(monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://ann:secret@proxy.example.org:3128")
+    route = Route.to("http://gpu7:8000/v1")
+    assert route == Route("gpu7", "proxy.example.org")
+    with pytest.raises(UsageError, match=r"proxy\.example\.org \(the proxy.*\)|but the proxy") as error:
+        check_route("3class", False, route, "gpu7")
+    assert "secret" not in str(error.value)
+    check_route("3class", False, route, "gpu7,proxy.example.org")
+    assert Route.to("http://127.0.0.1:8000/v1") == Route("127.0.0.1")
+    monkeypatch.setenv("no_proxy", "gpu7")
+    assert Route.to("http://gpu7:8000/v1") == Route("gpu7")
+    check_route("3class", False, Route.to("http://gpu7:8000/v1"), "gpu7")
+
+
+def test_a_proxy_on_this_machine_is_no_other_host(monkeypatch):
+    monkeypatch.setenv("http_proxy", "localhost:3128")
+    check_route("3class", False, Route.to("http://gpu7:8000/v1"), "gpu7")
+
+
+@pytest.mark.parametrize("url", ["localhost:8000", "ftp://h/v1", "http:///v1", "http://[::1", "", "http://h:port/v1"])
 def test_what_is_no_address_is_refused(url):
     with pytest.raises(UsageError, match="give an address such as"):
         host_of(url)
+
+
+def test_a_password_of_an_address_is_not_shown():
+    assert address_of("http://ann:secret@h:1/v1") == "h:1"
+    with pytest.raises(UsageError) as error:
+        host_of("ann:secret@h:1/v1")
+    assert "secret" not in str(error.value)

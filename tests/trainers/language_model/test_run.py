@@ -12,6 +12,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -252,8 +253,23 @@ def test_a_run_that_is_stopped_after_some_requests_continues(asked, model):
 
 
 def test_offline_sends_nothing(asked, model):
-    with pytest.raises(UsageError, match="5 of 5 requests are not in the cache"):
+    with pytest.raises(UsageError, match="There is no cache of answers"):
         asked(model.gold, offline=True)
+    asked(model.gold, "some", split="test", limit=2)
+    with pytest.raises(UsageError, match="3 of 5 requests are not in the cache"):
+        asked(model.gold, offline=True, split="test")
+
+
+def test_offline_reads_the_cache_beside_data_that_cannot_be_written_to(asked, model, data, tmp_path, monkeypatch):
+    folder = data / "language_model_answers"
+    asked(model.gold, "first", cache_dir=folder, split="test")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    monkeypatch.setattr(running, "check_cache", lambda _: "it cannot be written to")
+    monkeypatch.setenv("IEMOMECP_CACHE", str(tmp_path / "of the user"))
+    record, server = asked(model.gold, "second", cache_dir=None, split="test", offline=True)
+    assert (record.metrics["test"]["pair_f1"], server.n_requests) == (1, 0)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert not (tmp_path / "of the user").exists()
 
 
 def test_requests_without_an_answer_leave_the_run_unfinished_unless_it_gives_up(asked, model, tmp_path):
@@ -263,10 +279,154 @@ def test_requests_without_an_answer_leave_the_run_unfinished_unless_it_gives_up(
     with pytest.raises(EndpointError, match=r"1 requests have no answer \(status 500 1"):
         asked(script, max_retries=0)
     assert not (tmp_path / "run" / "results.json").exists()
-    record, server = asked(script, max_retries=0, give_up=True)
-    assert server.n_requests == 1
+    record, server = asked(script, max_retries=1, give_up=True)
+    assert server.n_requests == 2
+    usage = record.extra["language_model"]["usage"]
+    assert (usage["sent_by_this_start"], usage["answered_in_this_start"]) == (2, 0)
+    assert usage["attempts_without_an_answer"] == 2
     assert reading(record)["steps"][UNUSABLE] == 1
     assert record.extra["language_model"]["usage"]["without_an_answer"] == {"status 500": 1}
+
+
+def test_a_limit_of_requests_that_all_fail_is_no_finished_run(asked, model, tmp_path):
+    def refused(body):
+        return Reply(status=400, error="no") if model.dialogue(body).dialogue_id == "101" else model.gold(body)
+
+    record, server = asked(refused, max_requests=3, give_up=True)
+    assert (record, server.n_requests) == (None, 3)
+    assert not (tmp_path / "run" / "results.json").exists()
+    with pytest.raises(EndpointError, match=r"None of the 1 requests of this start was answered .* 7 more are left"):
+        asked(refused, max_requests=1, give_up=True)
+    record, _ = asked(refused, max_requests=100, give_up=True)
+    assert reading(record, "validation")["steps"][UNUSABLE] == 1
+    assert record.extra["language_model"]["usage"]["without_an_answer"] == {"refused with status 400": 1}
+
+
+@pytest.mark.parametrize("max_concurrency", [1, 16])
+def test_the_most_requests_are_a_limit_when_all_fail_and_are_repeated_over_splits(asked, max_concurrency):
+    met = []
+
+    def script(body):
+        met.append(1)
+        return Reply(status=500, error="broken")
+
+    with pytest.raises(EndpointError, match="None of the 7 requests of this start was answered"):
+        asked(script, max_requests=7, max_retries=5, max_concurrency=max_concurrency)
+    assert len(met) == 7
+
+
+@pytest.mark.parametrize(
+    ("status", "said"), [(400, "They would be refused again: --give_up"), (500, "Start the same command to ask")]
+)
+def test_asking_again_is_advised_only_where_it_can_help(asked, model, status, said):
+    def script(body):
+        if model.dialogue(body).dialogue_id == "202":
+            return Reply(status=status, error="no")
+        return model.gold(body)
+
+    with pytest.raises(EndpointError, match=said):
+        asked(script, max_retries=0, split="test")
+
+
+def test_a_finished_run_gets_its_cost_when_prices_are_given_later(asked, model, tmp_path):
+    first, _ = asked(model.gold, split="test")
+    assert first.extra["language_model"]["usage"]["cost"] is None
+    asked(model.gold, split="test", price_in=1.0, price_out=2.0)
+    record = read_results(tmp_path / "run")
+    assert record.extra["language_model"]["usage"]["cost"] == pytest.approx(5 * 120 / 1e6)
+    assert "600 tokens" not in record.extra["remarks"][0]
+    assert " tokens, cost 0.00." in record.extra["remarks"][0]
+    assert record.metrics["test"]["pair_f1"] == first.metrics["test"]["pair_f1"] == 1
+    before = (tmp_path / "run" / "results.json").read_bytes()
+    asked(model.gold, split="test")
+    assert (tmp_path / "run" / "results.json").read_bytes() == before
+
+
+def test_a_finished_run_needs_neither_key_nor_model(asked, model, tmp_path, monkeypatch):
+    asked(model.gold, split="test")
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    record, _ = asked(model.gold, split="test", base_url="https://api.example.org/v1")
+    assert record.metrics["test"]["pair_f1"] == 1
+    with pytest.raises(UsageError, match=r"no OPENAI_API_KEY, which api\.example\.org needs"):
+        asked(model.gold, "other", split="test", base_url="https://api.example.org/v1", model="another")
+    # What is in the cache needs no key either.
+    _, server = asked(model.gold, "third", split="test", base_url="https://api.example.org/v1")
+    assert server.n_requests == 0
+
+
+def test_a_finished_run_of_a_folder_does_not_load_its_model_and_another_model_is_noticed(
+    asked, model, tmp_path, monkeypatch
+):
+    from iemomecp_dataset.trainers.explanation.language_model import language_model_revision
+    from iemomecp_dataset.trainers.language_model.backends.openai import OpenAIEndpoint
+
+    folder = tmp_path / "a model"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+
+    class Local(OpenAIEndpoint):
+        @property
+        def identity(self):
+            revision = language_model_revision(str(folder), None)
+            return {"backend": "transformers", "model": revision, "revision": revision, "dtype": "float32"}
+
+    loaded = []
+
+    def load(options):
+        loaded.append(options)
+        return Local("scripted", base_url=url[0])
+
+    monkeypatch.setattr(running, "_backend", load)
+    url = []
+    options = {"backend": "transformers", "model": str(folder), "split": "test", "base_url": None}
+    with serving(model.gold) as server:
+        url.append(server.url)
+        asked(model.gold, **options)
+    record, _ = asked(model.gold, **options)
+    assert (record.metrics["test"]["pair_f1"], len(loaded)) == (1, 1)
+    for other in ({"dtype": "float16"}, {"shots": 1}):
+        monkeypatch.setattr(Local, "identity", {"dtype": other.get("dtype", "float32")})
+        with pytest.raises(RunFolderError, match="finished run with other options"):
+            asked(model.gold, **options, **other)
+    (folder / "config.json").write_text('{"changed": 1}')
+    with pytest.raises(RunFolderError, match="finished run with other options"):
+        asked(model.gold, **options)
+
+
+def test_another_model_under_the_same_name_is_said(asked, model, caplog):
+    asked(model.gold, "one", split="test")
+    record, _ = asked(model.gold, "same", split="both")
+    assert record.extra["language_model"]["notes"] == []
+    asked(model.gold, "two", split="test", seed=7, limit=2)
+
+    def other(body):
+        return Reply(model.gold(body), served="another model")
+
+    record, server = asked(other, "three", split="test", seed=7)
+    assert server.n_requests == 3
+    (note,) = record.extra["language_model"]["notes"]
+    assert "those of scripted-1 fp, and others of another model fp" in note
+    assert note in caplog.text
+
+
+def test_a_second_process_does_not_send_the_same_questions_meanwhile(asked, model, tmp_path):
+    said = []
+
+    def script(body):
+        if not said:
+            said.append("")
+            with pytest.raises(UsageError, match="Another run is asking the same questions") as error:
+                asked(model.gold, "second", split="test")
+            said[0] = str(error.value)
+            asked(model.gold, "seeded", split="test", seed=5)
+            asked(model.gold, "of validation", split="validation")
+        return model.gold(body)
+
+    _, server = asked(script, "first", split="test", max_concurrency=1)
+    assert "sends nothing twice" in said[0]
+    assert server.n_requests == 5
+    _, server = asked(model.gold, "second", split="test")
+    assert server.n_requests == 0
 
 
 def test_a_limit_marks_the_run_and_keeps_it_out_of_the_table_of_full_ones(asked, model, corpus):
@@ -314,8 +474,16 @@ def test_a_killed_run_sends_nothing_twice_but_what_was_in_flight(data, model, tm
             time.sleep(0.02)
         os.kill(process.pid, signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
+        before = [json.dumps(body["messages"]) for body in server.bodies]
         subprocess.run(command, check=True, capture_output=True)
-        assert 10 <= server.n_requests <= 12
+        # Counted at the server: what was answered is not sent again, and the two in flight are.
+        after = [json.dumps(body["messages"]) for body in server.bodies[len(before) :]]
+        assert len(set(before)) == len(before) >= 5
+        assert len(set(after)) == len(after)
+        assert len({*before, *after}) == 10
+        assert set(before) & set(after) <= set(before[-2:])
+        subprocess.run(command, check=True, capture_output=True)
+        assert server.n_requests == len(before) + len(after) <= 12
     assert read_results(tmp_path / "run").metrics["test"]["pair_f1"] == 1
 
 
@@ -324,8 +492,20 @@ def test_licensed_text_does_not_leave_and_its_cache_is_not_with_the_runs(asked, 
     monkeypatch.setattr(running, "load_corpus", lambda *_, **__: licensed)
     with pytest.raises(UsageError, match="licence does not let them go to foreign"):
         asked(model.gold, config_name="3class", base_url="http://foreign.example.org/v1")
-    with pytest.raises(UsageError, match="lies with the runs"):
-        asked(model.gold, config_name="3class", cache_dir=tmp_path / "run" / "answers")
+    (tmp_path / "link").symlink_to(tmp_path)
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    for place in ("run/answers", "run", ".", "answers", "a/b/../../run/x", "link/run/answers"):
+        with pytest.raises(UsageError, match="lies with the runs"):
+            asked(model.gold, config_name="3class", cache_dir=tmp_path / place)
+    connected = SimpleNamespace(
+        is_initialized=lambda: True, get_runtime_context=lambda: SimpleNamespace(gcs_address="10.1.2.3:6379")
+    )
+    monkeypatch.setitem(sys.modules, "ray", connected)
+    with pytest.raises(UsageError, match="--ray_address"):
+        asked(model.gold, config_name="3class", backend="ray")
+    for options in ({}, {"base_url": None}):
+        with pytest.raises(UsageError, match=r"to 10\.1\.2\.3 \(--ray_address\)"):
+            asked(model.gold, config_name="3class", backend="ray", ray_address="10.1.2.3:6379", **options)
 
 
 def test_roles_emotions_and_explanations_are_runs_too(asked, tmp_path, monkeypatch):

@@ -11,6 +11,7 @@ import json
 import logging
 import pickle
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from iemomecp_dataset.errors import EndpointError, IemomecpError, MissingDataError, require_packages
@@ -34,6 +35,11 @@ class RayWorkers:
         workers: Number of workers.
         address: Address of a cluster; None: ray is started here, and ended.
 
+    Attributes:
+        attempts: Requests that clients have sent, each attempt counted.
+        most_attempts: Most of them in all; None: any number. It is shared out evenly, so that a client may repeat
+            requests less often than it is allowed to.
+
     Raises:
         MissingDependencyError: Ray is not installed.
     """
@@ -42,6 +48,8 @@ class RayWorkers:
         require_packages("ray", extra="cluster")
         self._options, self._engine, self._workers, self._address = dict(options), engine, workers, address
         self._notes: dict[str, None] = {}
+        self.attempts = 0
+        self.most_attempts: int | None = None
         # A client costs nothing, and tells at once what is wrong with its address; an engine is made by workers alone.
         self._client = None if engine == "vllm" else OpenAIEndpoint(**self._options)
 
@@ -81,11 +89,16 @@ class RayWorkers:
             context = ray.data.DataContext.get_current()
             context.enable_progress_bars = False
             logging.getLogger("ray.data").setLevel(logging.ERROR)
+            each: int | None = None
+            if self.most_attempts is not None:
+                each = (self.most_attempts - self.attempts) // len(requests)
+                requests = requests if each else requests[: self.most_attempts - self.attempts]
+                each = max(each, 1)
             size = min(_AT_ONCE, max(1, -(-len(requests) // self._workers)))
             rows = [{"number": number, "request": pickle.dumps(one)} for number, one in enumerate(requests)]
             answers = ray.data.from_items(rows, override_num_blocks=-(-len(rows) // size)).map_batches(
                 _Worker,
-                fn_constructor_args=(self._engine, self._options),
+                fn_constructor_args=(self._engine, self._options, each),
                 batch_size=size,
                 compute=ray.data.ActorPoolStrategy(size=self._workers),
                 num_gpus=1 if self._engine == "vllm" else 0,
@@ -97,12 +110,15 @@ class RayWorkers:
                 ray.shutdown()
 
     def _hand_over(self, row: Mapping[str, Any], on_answer: OnAnswer) -> None:
-        for note in json.loads(row["notes"]):
-            self._notes[note] = None
         kind, text = str(row["kind"]), str(row["text"])
         if kind == "fatal":
             raise EndpointError(text)
-        on_answer(int(row["number"]), Failure(kind, text) if kind else Answer.from_json(text))
+        if kind == "batch":
+            about = json.loads(text)
+            self.attempts += about["attempts"]
+            self._notes |= dict.fromkeys(about["notes"])
+            return
+        on_answer(int(row["number"]), Failure(**json.loads(text)) if kind == "failure" else Answer.from_json(text))
 
     def _start(self, ray: Any) -> None:
         quiet = {"log_to_driver": False, "logging_level": "ERROR"}
@@ -124,37 +140,57 @@ class RayWorkers:
 
 
 class _Worker:
-    """One worker; what is wrong for all requests is told in a row, as ray would wrap an exception."""
+    """One worker; what is wrong for all requests is told in a row, as ray would wrap an exception.
 
-    def __init__(self, engine: str, options: Mapping[str, Any]):
-        self._engine, self._options = engine, options
+    Args:
+        engine: ``openai`` or ``vllm``.
+        options: Arguments of that backend.
+        each: Most attempts per request, on average; None: as many as the client makes.
+    """
+
+    def __init__(self, engine: str, options: Mapping[str, Any], each: int | None = None):
+        self._engine, self._options, self._each = engine, options, each
         self._backend: Backend | None = None
 
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, list[Any]]:
-        numbers = [int(number) for number in batch["number"]]
+        """Answers a batch.
+
+        Args:
+            batch: ``number`` of each request, and ``request``, pickled.
+
+        Returns:
+            Rows of ``number``, ``kind`` and ``text``: one about the batch, then ``answer`` or ``failure`` for each
+            request that was sent, and ``fatal`` at the end.
+        """
         # What is unpickled is what this program has pickled for its own workers.
         requests = [pickle.loads(bytes(one)) for one in batch["request"]]  # noqa: S301
-        found: dict[int, tuple[str, str]] = {}
+        rows: list[tuple[int, str, str]] = []
 
         def on_answer(place: int, answer: Answer | Failure) -> None:
             of_failure = isinstance(answer, Failure)
-            found[place] = (answer.kind, answer.message) if of_failure else ("", answer.to_json())  # type: ignore[union-attr]
+            text = json.dumps(asdict(answer)) if isinstance(answer, Failure) else answer.to_json()
+            rows.append((int(batch["number"][place]), "failure" if of_failure else "answer", text))
 
-        notes: Sequence[str] = ()
+        about: dict[str, Any] = {"attempts": 0, "notes": []}
+        backend: Any = None
+        before = 0
         try:
-            if self._backend is None:
-                make = VllmModel if self._engine == "vllm" else OpenAIEndpoint
-                self._backend = make(**self._options)
-            self._backend.answer(requests, on_answer)
-            notes = self._backend.notes
+            backend = self._made()
+            before = getattr(backend, "attempts", 0)
+            if self._each is not None and hasattr(backend, "most_attempts"):
+                backend.most_attempts = before + self._each * len(requests)
+            backend.answer(requests, on_answer)
         except IemomecpError as error:
             # Answers that came before are handed over first.
-            lacking = next(place for place in range(len(numbers)) if place not in found)
-            found[lacking] = ("fatal", str(error))
-        order = sorted(found, key=lambda place: (found[place][0] == "fatal", place))
-        return {
-            "number": [numbers[place] for place in order],
-            "kind": [found[place][0] for place in order],
-            "text": [found[place][1] for place in order],
-            "notes": [json.dumps(list(notes)) for _ in order],
-        }
+            rows.append((-1, "fatal", str(error)))
+        if backend is not None:
+            about = {"attempts": getattr(backend, "attempts", len(rows)) - before, "notes": list(backend.notes)}
+        rows.insert(0, (-1, "batch", json.dumps(about)))
+        numbers, kinds, texts = zip(*rows, strict=True)
+        return {"number": list(numbers), "kind": list(kinds), "text": list(texts)}
+
+    def _made(self) -> Backend:
+        if self._backend is None:
+            make = VllmModel if self._engine == "vllm" else OpenAIEndpoint
+            self._backend = make(**self._options)
+        return self._backend

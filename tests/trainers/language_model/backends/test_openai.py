@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import math
+from dataclasses import replace
+
 import pytest
-from language_model_server import Reply, serving
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from language_model_server import Reply, completion, serving
 from two_dialogues import two_dialogue_corpus
 
 from iemomecp_dataset.errors import EndpointError, UsageError
 from iemomecp_dataset.trainers.language_model.answering import Answer, Failure, label_probabilities
 from iemomecp_dataset.trainers.language_model.asking import Asking, dialogues_of
+from iemomecp_dataset.trainers.language_model.cache import AnswerCache
 from iemomecp_dataset.trainers.language_model.prompts import read_prompt
+from iemomecp_dataset.trainers.language_model.sending import Sender
 
 pytest.importorskip("openai")
 
@@ -22,6 +30,9 @@ DIALOGUES = dialogues_of(CORPUS, "test")
 def requests(ask="target"):
     made = Asking("pairs", ask, read_prompt("pairs"), CORPUS.emotion_names, "System.")
     return [request for dialogue in DIALOGUES for request in made.requests(dialogue)]
+
+
+REQUESTS = {kind: requests(kind)[0] for kind in ("target", "pair")}
 
 
 def ask(server, asked, **options):
@@ -119,7 +130,7 @@ def test_an_unknown_model_and_a_server_that_is_not_there_end_everything():
         ask(server, requests())
     assert "status 404 for the model 'scripted'" in str(error.value)
     assert server.n_requests <= 4
-    with pytest.raises(EndpointError, match="Nothing answers at http://127"):
+    with pytest.raises(EndpointError, match=r"Nothing answers at 127\.0\.0\.1:\d+ \("):
         ask(server, requests(), max_retries=0)
 
 
@@ -162,9 +173,216 @@ def test_a_proxy_of_the_environment_does_not_get_what_is_for_this_machine(monkey
     assert [answer.text for answer in found] == ["{}", "{}"]
 
 
-def test_another_machine_needs_a_key():
+def test_another_machine_needs_a_key_once_something_is_sent():
+    endpoint = OpenAIEndpoint("gpt")
     with pytest.raises(UsageError, match="no OPENAI_API_KEY, which api"):
-        OpenAIEndpoint("gpt")
+        endpoint.answer(requests()[:1], lambda number, answer: None)
+
+
+def response(**changes):
+    """A whole response as bytes, with some fields of it changed."""
+    content = completion(Reply("A"), {})
+    choice = content["choices"][0]
+    for name, value in changes.items():
+        place = {"content": choice["message"], "refusal": choice["message"], "message": choice, "finish_reason": choice,
+                 "logprobs": choice}.get(name, content)  # fmt: skip
+        place[name] = value
+    return json.dumps(content).encode()
+
+
+def position(**changes):
+    token = {"token": "A", "logprob": -0.5}
+    return response(logprobs={"content": [{**token, "top_logprobs": [token], **changes}]})
+
+
+MALFORMED = (
+    b'{"choices": [{"mess', b"", b"<html>busy</html>", b"\xff\xfe\x00", b"[" * 100_000, b"null", b"[]", b"{}",
+    *(response(choices=choices) for choices in ([], {}, ["A"], None)),
+    *(response(message=message) for message in (None, "A")),
+    *(response(usage=usage) for usage in ("12", {"prompt_tokens_details": 3})),
+    *(response(usage={"prompt_tokens": count}) for count in ("12", 10.5, -1, True, 10**30)),
+    *(response(content=content) for content in (["A"], {}, "\ud83d")),
+    response(refusal={}), response(finish_reason=3), response(model=7),
+)  # fmt: skip
+MALFORMED_LOGPROBS = (
+    *(response(logprobs=found) for found in ("A", {"content": "A"}, {"content": [None]})),
+    *(position(logprob=value) for value in (None, math.nan, 0.5, True, "0")),
+    *(position(top_logprobs=listed) for listed in ("A", [None], [{}], [{"token": "\ud83d", "logprob": -1}])),
+)
+
+
+def numbered(one, n):
+    return [replace(one, ask=f"{number} {one.ask}") for number in range(n)]
+
+
+def test_a_malformed_response_is_a_failure_and_the_others_are_answered(tmp_path):
+    bodies = (*MALFORMED, *MALFORMED_LOGPROBS)
+    asked = numbered(requests("pair")[0], 2 * len(bodies))
+
+    def script(body):
+        number = int(body["messages"][-1]["content"].split("\n\n")[-1].split()[0])
+        # Good ones come first and in between.
+        return Reply("A", tokens={"A": -0.5}) if number % 2 == 0 else Reply(body=bodies[number // 2])
+
+    with serving(script) as server, AnswerCache(tmp_path) as cache:
+        endpoint = OpenAIEndpoint("scripted", base_url=server.url, max_concurrency=1, max_retries=0)
+        sender = Sender(endpoint, cache, "v")
+        answers = sender.answers(asked)
+        assert [answer is not None for answer in answers] == [True, False] * len(bodies)
+        assert sender.failures == {"no valid answer": len(bodies)}
+        assert (sender.attempts, sender.sent, sender.left) == (2 * len(bodies), len(bodies), 0)
+        # What is kept can be read.
+        assert cache.found([sender.key(one) for one in asked]).keys() == {sender.key(one) for one in asked[::2]}
+        assert cache.unreadable == 0
+    assert server.n_requests == len(asked)
+
+
+WHOLE = response(content="B", logprobs={"content": [{"token": "B", "logprob": -1, "top_logprobs": []}]})
+DAMAGED = st.tuples(st.integers(0, len(WHOLE)), st.integers(0, len(WHOLE)), st.binary(max_size=4)).map(
+    lambda cut: WHOLE[: min(cut[:2])] + cut[2] + WHOLE[max(cut[:2]) :]
+)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["content", "token"]), inner, max_size=2)
+    ),
+)
+FIELDS = ("choices", "message", "content", "refusal", "finish_reason", "usage", "model", "logprobs")
+CHANGED = st.tuples(st.sampled_from(FIELDS), VALUES).map(lambda one: response(**{one[0]: one[1]}))
+BODIES = st.binary(max_size=30) | DAMAGED | CHANGED
+
+
+@settings(max_examples=150, deadline=None)
+@given(body=BODIES, kind=st.sampled_from(["target", "pair"]))
+def test_any_bytes_are_read_as_an_answer_that_can_be_kept_or_as_a_failure(body, kind):
+    endpoint = OpenAIEndpoint("scripted", base_url="http://127.0.0.1:1/v1", decisions_only=True)
+    found = endpoint._read(body, REQUESTS[kind], 0.5, "none", 0)
+    if isinstance(found, Answer):
+        assert repr(Answer.from_json(found.to_json().encode().decode())) == repr(found)
+    else:
+        assert found.kind == "no valid answer"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("status", [200, 302, 400, 429, 500])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(body=BODIES)
+def test_any_bytes_of_a_server_are_an_answer_or_a_failure(status, body, bytes_server):
+    server, replies = bytes_server
+    replies[:] = [Reply(status=status, body=body)]
+    found, endpoint = ask(server, requests()[:2], max_retries=0)
+    assert all(isinstance(one, Answer | Failure) for one in found)
+    assert endpoint.attempts >= 2
+
+
+@pytest.fixture(scope="module", name="bytes_server")
+def fixture_bytes_server():
+    replies = [Reply()]
+    with serving(lambda body: replies[0]) as server:
+        yield server, replies
+
+
+def test_what_is_no_gzip_or_of_no_charset_is_a_failure():
+    for headers in ({"Content-Encoding": "gzip"}, {"Content-Type": "application/json; charset=none"}):
+        for status in (200, 500):
+            with serving(lambda body, h=headers, s=status: Reply("{}", status=s, headers=h)) as server:
+                found, _ = ask(server, requests()[:2], max_retries=0)
+            assert all(isinstance(one, Answer | Failure) for one in found)
+
+
+def test_log_probabilities_that_are_not_listed_are_none():
+    with serving(lambda body: Reply(body=position(top_logprobs=None))) as server:
+        with pytest.raises(EndpointError, match="gives no log-probabilities"):
+            ask(server, requests("pair")[:1])
+        (found,), _ = ask(server, requests("pair")[:1], decisions_only=True)
+    assert found.first_tokens is None
+
+
+def test_tokens_of_one_text_have_the_probability_of_all_of_them():
+    twice = [{"token": "\ufffd", "logprob": math.log(0.25)}, {"token": "\ufffd", "logprob": math.log(0.5)}]
+    body = position(top_logprobs=[*twice, {"token": "A", "logprob": math.log(0.125)}], logprob=math.log(0.125))
+    with serving(lambda _: Reply(body=body)) as server:
+        (found,), _ = ask(server, requests("pair")[:1])
+    assert found.first_tokens == {"\ufffd": pytest.approx(math.log(0.75)), "A": pytest.approx(math.log(0.125))}
+
+
+def test_a_token_that_cannot_come_has_no_probability():
+    body = position(top_logprobs=[{"token": "B", "logprob": -math.inf}, {"token": "B", "logprob": -math.inf}])
+    with serving(lambda _: Reply(body=body)) as server:
+        (found,), _ = ask(server, requests("pair")[:1])
+    assert found.first_tokens == {"B": -math.inf, "A": -0.5}
+
+
+def test_a_full_disk_is_one_sentence(tmp_path):
+    asked = numbered(requests()[0], 40)
+    with serving(lambda body: "x" * 20_000) as server, AnswerCache(tmp_path) as cache:
+        cache._connection.execute("PRAGMA max_page_count=40")
+        sender = Sender(OpenAIEndpoint("scripted", base_url=server.url), cache, "v")
+        with pytest.raises(UsageError, match=r"the cache cannot be used \(database or disk is full\)"):
+            sender.answers(asked)
+        assert sender.attempts < 40
+
+
+def test_neither_key_nor_password_is_shown_or_kept(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-mine-123")
+
+    def script(body):
+        if "turn 1," in body["messages"][-1]["content"]:
+            return Reply("I saw sk-of-mine-123", served="model for sk-of-mine-123")
+        return Reply(status=418, error="no teapot for sk-of-mine-123 and hidden-word")
+
+    with serving(script) as server:
+        url = server.url.replace("://", "://ann:hidden-word@")
+        endpoint = OpenAIEndpoint("scripted", base_url=url)
+        found = []
+        endpoint.answer(requests()[:2], lambda number, answer: found.append(answer))
+        assert {type(one) for one in found} == {Answer, Failure}
+        assert "sk-of-mine" not in repr(found)
+        assert "hidden-word" not in repr(found)
+        assert "(key)" in repr(found)
+    with pytest.raises(EndpointError) as error:
+        OpenAIEndpoint("scripted", base_url=url, max_retries=0).answer(requests()[:1], lambda *_: None)
+    assert "hidden-word" not in str(error.value)
+    refusing = serving(lambda body: Reply(status=401, error="wrong key sk-of-mine-123"))
+    with refusing as server, pytest.raises(EndpointError, match=r"wrong key \(key\)") as error:
+        ask(server, requests()[:1])
+    assert "sk-of-mine" not in str(error.value)
+
+
+def test_a_word_that_stands_for_no_key_stays_in_answers(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "EMPTY")
+    with serving(lambda body: "EMPTY") as server:
+        (found,), _ = ask(server, requests()[:1])
+    assert found.text == "EMPTY"
+
+
+def test_a_proxy_of_the_environment_is_used_for_others_and_left_where_it_is_excepted(monkeypatch):
+    for name in ("no_proxy", "NO_PROXY", "http_proxy", "HTTP_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-mine-123")
+    with serving(lambda body: '{"from": "the proxy"}') as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url.removesuffix("/v1"))
+        endpoint = OpenAIEndpoint("scripted", base_url="http://gpu.invalid:1/v1", max_retries=0)
+        found = []
+        endpoint.answer(requests()[:1], lambda number, answer: found.append(answer))
+        assert [answer.text for answer in found] == ['{"from": "the proxy"}']
+        monkeypatch.setenv("no_proxy", "gpu.invalid")
+        with pytest.raises(EndpointError, match=r"Nothing answers at gpu\.invalid:1"):
+            OpenAIEndpoint("scripted", base_url="http://gpu.invalid:1/v1", max_retries=0).answer(
+                requests()[:1], lambda *_: None
+            )
+    assert proxy.n_requests == 1
+
+
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_no_more_is_sent_than_may_be(n):
+    with serving(lambda body: Reply(status=500, error="broken")) as server:
+        endpoint = OpenAIEndpoint("scripted", base_url=server.url, max_concurrency=4)
+        endpoint.most_attempts = n
+        found = []
+        endpoint.answer(requests()[:6], lambda number, answer: found.append(answer.kind))
+    assert server.n_requests == endpoint.attempts == n
+    assert len(found) <= n
 
 
 def test_labels_outside_the_listed_tokens_are_censored():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 from language_model_server import Reply, serving
 from two_dialogues import two_dialogue_corpus
@@ -39,7 +41,9 @@ def test_workers_give_every_request_its_answer_and_failures_and_notes_come_back(
     with serving(script) as server:
         workers = RayWorkers({"model": "m", "base_url": server.url}, engine="openai", workers=2)
         found = [None] * len(asked)
+        workers.most_attempts = 20 * len(asked)
         workers.answer(asked, found.__setitem__)
+    assert workers.attempts == server.n_requests
     for one, answer in zip(asked, found, strict=True):
         if one.target == 3:
             assert isinstance(answer, Failure)
@@ -58,15 +62,51 @@ def test_its_cache_is_that_of_its_workers():
     assert engines.identity == VllmModel.identity_of("n", None)
 
 
-def test_what_is_wrong_for_all_requests_ends_everything_after_the_answers_before_it():
-    import pickle
+def batch_of(asked):
+    return {"number": [4, 7, 9][: len(asked)], "request": [pickle.dumps(one) for one in asked]}
 
+
+def handed_over(workers, given):
+    found = {}
+    for values in zip(*given.values(), strict=True):
+        workers._hand_over(dict(zip(given, values, strict=True)), found.__setitem__)
+    return found
+
+
+def test_what_is_wrong_for_all_requests_ends_everything_after_the_answers_before_it():
     with serving(lambda body: Reply(status=404, error="no such model")) as server:
-        worker = _Worker("openai", {"model": "m", "base_url": server.url})
-        batch = {"number": [4, 7], "request": [pickle.dumps(one) for one in requests()[:2]]}
-        given = worker(batch)
-    assert given["kind"] == ["fatal"]
+        given = _Worker("openai", {"model": "m", "base_url": server.url})(batch_of(requests()[:2]))
+    assert given["kind"] == ["batch", "fatal"]
     workers = RayWorkers({"model": "m", "base_url": "http://127.0.0.1:1/v1"}, engine="openai")
-    row = {name: values[0] for name, values in given.items()}
     with pytest.raises(EndpointError, match="status 404 for the model 'm'"):
-        workers._hand_over(row, lambda number, answer: None)
+        handed_over(workers, given)
+    assert workers.attempts == server.n_requests
+
+
+def test_attempts_failures_and_their_tokens_come_back():
+    usage = b'{"usage": {"prompt_tokens": 7, "completion_tokens": 2}, "choices": []}'
+
+    def bad(body):
+        if "in turn 2," in body["messages"][-1]["content"]:
+            return Reply(status=500, error="later", headers={"retry-after": "0.001"})
+        return Reply(body=usage)
+
+    with serving(bad) as server:
+        worker = _Worker("openai", {"model": "m", "base_url": server.url, "max_retries": 2})
+        given = worker(batch_of(requests()[:2]))
+    workers = RayWorkers({"model": "m", "base_url": "http://127.0.0.1:1/v1"}, engine="openai")
+    found = handed_over(workers, given)
+    assert (found[4].kind, found[4].prompt_tokens, found[4].completion_tokens) == ("no valid answer", 7, 2)
+    assert found[7].kind == "status 500"
+    assert workers.attempts == server.n_requests == 4
+
+
+def test_a_worker_sends_no_more_than_its_share():
+    with serving(lambda body: Reply(status=500, error="later", headers={"retry-after": "0.001"})) as server:
+        worker = _Worker("openai", {"model": "m", "base_url": server.url}, 2)
+        given = worker(batch_of(requests()[:2]))
+        worker(batch_of(requests()[:1]))
+    assert server.n_requests == 4 + 2
+    workers = RayWorkers({"model": "m", "base_url": "http://127.0.0.1:1/v1"}, engine="openai")
+    assert set(handed_over(workers, given)) <= {4, 7}
+    assert workers.attempts == 4
