@@ -52,7 +52,9 @@ def test_every_answer_of_a_random_model_has_its_form_or_is_cut_off(folder):
     assert all(answer.completion_tokens == 96 for answer in found if answer.finish_reason == "length")
 
 
-def test_log_probabilities_of_letters_are_those_of_a_forward_pass_alone_and_in_a_batch(folder):
+@pytest.mark.parametrize("kind", ["llama", "gpt2"])
+def test_log_probabilities_of_letters_are_those_of_a_forward_pass_alone_and_in_a_batch(kind, tmp_path):
+    folder = str(saved_chat_model(tmp_path, kind=kind))
     model = LocalModel(folder, batch_size=4)
     asked = requests("pair")
     batched = answers(model, asked)
