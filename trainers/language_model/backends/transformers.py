@@ -295,7 +295,7 @@ class LocalModel:
         past.batch_repeat_interleave(len(rest))
         last = torch.tensor([len(one) - 1 for one in rest], device=self._device)
         # The whole vocabulary at every position would be most of the memory.
-        kept, places = last.unique(return_inverse=True)
+        kept, places = torch.unique(last, return_inverse=True)
         more = {"logits_to_keep": kept} if self._keeps else {}
         logits: Tensor = self._model(input_ids=ids.to(self._device), past_key_values=past, **more).logits
         found = logits[torch.arange(len(rest), device=self._device), places if self._keeps else last]
