@@ -37,15 +37,15 @@ def chat_tokenizer() -> Any:
     return made
 
 
-def saved_chat_model(folder: Path, **options: Any) -> Path:
-    """A model with its tokenizer in a folder; equal calls give equal weights."""
+def saved_chat_model(folder: Path, *, kind: str = "llama", **options: Any) -> Path:
+    """A model with its tokenizer in a folder; equal calls give equal weights. Of gpt2, positions are learned."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
     tokenizer = chat_tokenizer()
     torch.manual_seed(0)
     config = AutoConfig.for_model(
-        "llama", vocab_size=len(tokenizer) + 7, hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
+        kind, vocab_size=len(tokenizer) + 7, hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
         intermediate_size=48, max_position_embeddings=4096, initializer_range=0.3, pad_token_id=0, eos_token_id=2,
         bos_token_id=1, **options,
     )  # fmt: skip

@@ -120,8 +120,10 @@ class LanguageModelOptions:
     gguf_file: str | None = option(
         None, "transformers: file of the folder that holds the model in GGUF.", group="model"
     )
-    dtype: Literal["float32", "bfloat16", "float16"] = option(
-        "float32", "transformers: type of the weights.", group="model"
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = option(
+        "auto",
+        "transformers: type of the weights; auto: bfloat16 on a GPU that computes with it, else float32.",
+        group="model",
     )
     device: str = option("auto", "transformers: cpu, cuda, mps; auto: the best there is.", group="model", setting=False)
     batch_size: int = option(
