@@ -181,7 +181,7 @@ def test_another_machine_needs_a_key_once_something_is_sent():
 
 def response(**changes):
     """A whole response as bytes, with some fields of it changed."""
-    content = completion(Reply("A"), {})
+    content = completion(Reply("A", tokens={"A": -0.5}), {"logprobs": True})
     choice = content["choices"][0]
     for name, value in changes.items():
         place = {"content": choice["message"], "refusal": choice["message"], "message": choice, "finish_reason": choice,
