@@ -56,7 +56,7 @@ _logger = logging.getLogger(__name__)
 
 _CACHE = "language_model_answers"
 _DTYPES = ("float32", "bfloat16", "float16")
-_FOR_GOOD = ("refused with status", "longer than the model reads", "status 413")
+_FOR_GOOD = ("refused with status", "longer than the model reads", "status 413", "refused by vLLM")
 """Kinds of failures that sending again does not change."""
 
 

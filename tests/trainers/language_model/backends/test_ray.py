@@ -80,7 +80,8 @@ def test_what_is_wrong_for_all_requests_ends_everything_after_the_answers_before
     workers = RayWorkers({"model": "m", "base_url": "http://127.0.0.1:1/v1"}, engine="openai")
     with pytest.raises(EndpointError, match="status 404 for the model 'm'"):
         handed_over(workers, given)
-    assert workers.attempts == server.n_requests
+    # The second may have been on its way when the first was refused.
+    assert server.n_requests <= workers.attempts <= 2
 
 
 def test_attempts_failures_and_their_tokens_come_back():
