@@ -167,8 +167,8 @@ def start_accelerator(options: RunSettings) -> Accelerator:
     check_sharding(accelerator, options)
     check_precision(accelerator.mixed_precision, accelerator.device)
     if accelerator.device.type == "cuda":
-        # In half precision torch prefers cuDNN's attention on cards from Hopper on, which plans anew for each shape, and
-        # hardly two mini-batches have the same: a step took five times as long. The other kernels need no plan.
+        # In half precision torch prefers cuDNN's attention on cards from Hopper on. With it a step took five times as
+        # long (docs/speed.md): it seems to plan anew for each shape, and hardly two mini-batches have the same.
         torch.backends.cuda.enable_cudnn_sdp(False)
     if accelerator.state.deepspeed_plugin is not None:
         settings = accelerator.state.deepspeed_plugin.deepspeed_config
