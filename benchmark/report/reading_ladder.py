@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,6 +21,7 @@ from iemomecp_dataset.benchmark.row_labels import MAX_DRAWN
 from iemomecp_dataset.benchmark.runs.index import Run
 from iemomecp_dataset.benchmark.runs.results import RunResults
 from iemomecp_dataset.metrics.evaluation.ladder import BY_SCHEMA
+from iemomecp_dataset.trainers.language_model.sending import cost_words
 
 __all__ = ["language_model_facts", "language_model_words", "reading_ladder_picture", "steps_of"]
 
@@ -115,7 +117,8 @@ def language_model_words(runs: Sequence[Run], split: str) -> str:
     for run in runs:
         steps.update(steps_of(run.results, split))
     share = f", {_share(steps)} of answers read at step 1" if steps else ""
-    return f"language model, {shots} shots{share}, {_SEEN}"
+    seen = "" if all(run.results.synthetic for run in runs) else f", {_SEEN}"
+    return f"language model, {shots} {'shot' if shots == '1' else 'shots'}{share}{seen}"
 
 
 def _number_of_shots(about: Mapping[str, Any]) -> str:
@@ -138,8 +141,8 @@ def _facts(record: RunResults, splits: Sequence[str]) -> dict[str, str]:
     for split in splits:
         steps = steps_of(record, split)
         facts[f"{split} read at step 1"] = _share(steps) if steps else "–"
-    facts["cost"] = f"{cost:.2f}" if isinstance(cost, int | float) else "–"
-    return {**facts, "contamination": _SEEN if known else "–"}
+    facts["cost"] = cost_words(cost) if isinstance(cost, int | float) and math.isfinite(cost) else "–"
+    return {**facts, "contamination": _SEEN if known and not record.synthetic else "–"}
 
 
 def _bars(axes: Any, shown: Sequence[tuple[Run, Mapping[str, int]]]) -> None:

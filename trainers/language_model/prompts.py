@@ -195,4 +195,4 @@ def require_ask(prompt: Prompt, ask: Ask, task: Task) -> None:
     """
     if ask not in prompt.questions:
         offered = ", ".join(name for name in prompt.questions if name != VERIFY)
-        raise UsageError(f"There is no question --ask {ask} for {task} in {prompt.source}; it has {offered}.")
+        raise UsageError(f"{task} are not asked by --ask {ask} ({prompt.source} has {offered}). Give another --ask.")

@@ -28,6 +28,7 @@ from iemomecp_dataset.files import make_folder, write_text
 from iemomecp_dataset.metrics.evaluation.free_pairs import OTHER_EMOTION
 from iemomecp_dataset.metrics.evaluation.gold import gold_split
 from iemomecp_dataset.metrics.evaluation.ladder import NO_TURN
+from iemomecp_dataset.metrics.scoring import decide
 from iemomecp_dataset.metrics.set_scores import pair_set, set_scores
 from iemomecp_dataset.trainers.language_model.answering import Answer
 from iemomecp_dataset.trainers.language_model.answers import Ladder, Reading
@@ -43,7 +44,7 @@ from iemomecp_dataset.trainers.language_model.predictions import (
     pair_probabilities,
     threshold_on,
 )
-from iemomecp_dataset.trainers.language_model.sending import Prices, Sender, Usage
+from iemomecp_dataset.trainers.language_model.sending import Prices, Sender, Usage, cost_words
 from iemomecp_dataset.trainers.language_model.shots import Shots
 from iemomecp_dataset.trainers.provenance import code_revision, library_versions, peak_memory_mb
 
@@ -55,6 +56,7 @@ PROMPT_FILE = "prompt.yaml"
 _CONTAMINATION = (
     "A language model may have seen this test set: its texts, or its labels, may be among what it was trained on."
 )
+_NOT_SEEN = "The corpus is synthetic, so no language model has seen it."
 
 
 @dataclass
@@ -71,6 +73,7 @@ class AnsweredSplit:
         verified: Counts of the answers of a second look at proposed targets.
         pairs_left_out: Pairs that the second look left out.
         unanswered: Requests of any kind without an answer.
+        n_predicted: Pairs that are predicted by their probabilities; 0 until they are decided.
     """
 
     requests: Sequence[Request]
@@ -82,6 +85,7 @@ class AnsweredSplit:
     verified: Ladder = field(default_factory=Ladder)
     pairs_left_out: int = 0
     unanswered: int = 0
+    n_predicted: int = 0
 
     @property
     def by_dialogue(self) -> dict[str, list[Reading]]:
@@ -172,7 +176,7 @@ def write_run(
             },
             "prompt": {"source": asking.prompt.source, "version": asking.prompt.version, "system": asking.system},
             "limit": options.limit,
-            "contamination": _CONTAMINATION,
+            "contamination": _NOT_SEEN if corpus.synthetic else _CONTAMINATION,
             "usage": _usage_record(usage, sender),
             "notes": list(sender.notes),
         }
@@ -234,6 +238,9 @@ def _pairs(
     decision = Decision(None, None if ranked else "system")
     if ranked and "validation" in predicted:
         decision = Decision(threshold_on(corpus, "validation", predicted["validation"]), "validation")
+    if ranked:
+        for split, found in answered.items():
+            found.n_predicted = int((decide(np.asarray(predicted[split].values), decision.threshold) == 0).sum())
     triples = _triples(corpus, predicted) if asking.ask != "pair" else {}
     record = run_results(
         corpus,
@@ -358,7 +365,7 @@ def _reading_record(found: AnsweredSplit, labels: LabelFacts, asking: Asking) ->
     return {
         **found.ladder.as_record(),
         # The pairs kept of first and second answers, less those that a second look leaves out.
-        "pairs_predicted": sum(reading.n_kept for reading in found.readings),
+        "pairs_predicted": found.n_predicted or sum(reading.n_kept for reading in found.readings),
         "asked_again": found.again.as_record() if found.again.answers else None,
         "second_look": {**found.verified.as_record(), "pairs_left_out": found.pairs_left_out}
         if found.verified.answers
@@ -377,17 +384,18 @@ def _remark(options: LanguageModelOptions, answered: Mapping[str, AnsweredSplit]
     }
     cost = about["usage"]["cost"]
     parts = [
-        f"language model, {options.shots} shots, asked by {options.ask}",
-        f"answers valid by schema {', '.join(shares.values())}",
+        f"language model, {options.shots} {'shot' if options.shots == 1 else 'shots'}, asked by {options.ask}"
+        + (", with a second look" if options.verify else ""),
+        f"first answers valid by schema {', '.join(shares.values())}",
         f"{about['usage']['answers']} answers, {about['usage']['prompt_tokens'] + about['usage']['completion_tokens']} "
         + _tokens_and_cost(cost),
     ]
     limited = f" ONLY THE FIRST {options.limit} DIALOGUES of each split (--limit)." if options.limit else ""
-    return f"{'; '.join(parts)}.{limited} {_CONTAMINATION}"
+    return f"{'; '.join(parts)}.{limited} {about['contamination']}"
 
 
 def _tokens_and_cost(cost: float | None) -> str:
-    return "tokens" + ("" if cost is None else f", cost {cost:.2f}")
+    return "tokens" + ("" if cost is None else f", cost {cost_words(cost)}")
 
 
 def with_cost(record: RunResults, prices: Prices) -> RunResults:

@@ -22,7 +22,7 @@ from iemomecp_dataset.fingerprints import data_fingerprint, text_fingerprint
 from iemomecp_dataset.pair_table import pair_table
 from iemomecp_dataset.progress import bars_hidden
 from iemomecp_dataset.trainers.language_model.answering import Backend
-from iemomecp_dataset.trainers.language_model.answers import UNUSABLE, Ladder
+from iemomecp_dataset.trainers.language_model.answers import UNUSABLE, Ladder, Reading
 from iemomecp_dataset.trainers.language_model.asking import (
     Asking,
     Dialogue,
@@ -237,6 +237,7 @@ def _answered(
         for place, answer in zip(unusable, second, strict=True):
             if answer is None:
                 unanswered += 1
+                again.add(Reading(UNUSABLE, ending="without an answer"))
                 continue
             usage.add(answer)
             reading = read(asking, by_id[requests[place].dialogue_id], requests[place], answer)

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Protocol, runtime_checkable
 
 from iemomecp_dataset.errors import UsageError
@@ -13,7 +14,17 @@ from iemomecp_dataset.trainers.language_model.answering import Answer, Backend, 
 from iemomecp_dataset.trainers.language_model.asking import Request
 from iemomecp_dataset.trainers.language_model.cache import AnswerCache, request_key
 
-__all__ = ["CountsAttempts", "Prices", "Sender", "Usage"]
+__all__ = ["CountsAttempts", "Prices", "Sender", "Usage", "cost_words"]
+
+
+def cost_words(cost: float) -> str:
+    """A cost with two decimals, and with two significant digits where that would show none.
+
+    Examples:
+        >>> cost_words(12.345), cost_words(0.00525), cost_words(0.0)
+        ('12.35', '0.0053', '0.00')
+    """
+    return f"{cost:.2f}" if cost >= 0.1 or cost == 0 else f"{Decimal(f'{cost:.2g}'):f}"
 
 
 @dataclass(frozen=True)
@@ -172,7 +183,7 @@ class Sender:
                     usage.add(answer)
                     cost = self.prices.cost(usage)
                     shown = {"from cache": self.hits, "tokens": usage.prompt_tokens + usage.completion_tokens}
-                    bar.set_postfix({**shown, **({} if cost is None else {"cost": f"{cost:.2f}"})}, refresh=False)
+                    bar.set_postfix({**shown, **({} if cost is None else {"cost": cost_words(cost)})}, refresh=False)
             bar.update()
 
         counting = self.backend if isinstance(self.backend, CountsAttempts) else None

@@ -29,8 +29,8 @@ def as_language_model(folder, **changed):
 
 @pytest.fixture(name="board")
 def fixture_board(tmp_path, write_run):
-    write_run(tmp_path / "trained")
-    write_run(tmp_path / "asked", objective="rpcl")
+    write_run(tmp_path / "trained", synthetic=False)
+    write_run(tmp_path / "asked", objective="rpcl", synthetic=False)
     as_language_model(tmp_path / "asked")
     (board,) = leaderboard(index_runs(tmp_path).runs)
     return board
@@ -57,6 +57,15 @@ def test_the_row_of_a_language_model_says_what_its_scores_cannot_be_read_without
     assert sum("may have seen test" in row.note for row in rows) == 1
     runs = [run for run in board.runs if run.results.run_name == "asked"]
     assert language_model_words(runs, "validation") == "language model, 3 shots, may have seen test"
+
+
+def test_nobody_has_seen_a_synthetic_corpus(tmp_path, write_run):
+    write_run(tmp_path / "asked")
+    as_language_model(tmp_path / "asked", shots={"number": 1}, usage={"cost": 0.00525})
+    (board,) = leaderboard(index_runs(tmp_path).runs)
+    assert language_model_words(board.runs, "validation") == "language model, 1 shot"
+    (facts,) = language_model_facts(board.runs, ["test"])
+    assert (facts["cost"], facts["contamination"]) == ("0.0053", "–")
 
 
 def test_without_a_language_model_there_is_nothing(tmp_path, write_run):

@@ -63,5 +63,5 @@ def test_the_package_has_a_prompt_for_every_task(task):
     prompt = read_prompt(task)
     assert "\n\n" not in prompt.system_message(["joy"], "")
     if task == "explanations":
-        with pytest.raises(UsageError, match="no question --ask pair for explanations"):
+        with pytest.raises(UsageError, match="explanations are not asked by --ask pair"):
             require_ask(prompt, "pair", task)

@@ -199,6 +199,7 @@ def test_letters_give_probabilities_a_threshold_from_validation_and_what_is_outs
     assert record.threshold == {"value": pytest.approx(0.6), "chosen_on": "validation"}
     assert reading(record)["mass_outside_labels_mean"] == pytest.approx(0.1)
     assert reading(record)["labels_censored"] == 0
+    assert reading(record)["pairs_predicted"] == record.counts["test"]["gold_pairs"]
     assert server.bodies[0]["max_tokens"] == 1
 
 
@@ -288,6 +289,18 @@ def test_requests_without_an_answer_leave_the_run_unfinished_unless_it_gives_up(
     assert record.extra["language_model"]["usage"]["without_an_answer"] == {"status 500": 1}
 
 
+def test_a_second_question_without_an_answer_is_counted_among_the_second_ones(asked, model):
+    def script(body):
+        if body.get("seed") == 1:
+            return Reply(status=500, error="broken")
+        return Reply("I cannot tell.") if model.dialogue(body).dialogue_id == "202" else model.gold(body)
+
+    record, _ = asked(script, max_retries=0, give_up=True, seed=0)
+    counted = [found for found in record.extra["language_model"]["reading"].values() if found["asked_again"]]
+    assert sum(found["steps"][UNUSABLE] for found in counted) == 1
+    assert [found["asked_again"]["steps"][UNUSABLE] for found in counted] == [1]
+
+
 def test_a_limit_of_requests_that_all_fail_is_no_finished_run(asked, model, tmp_path):
     def refused(body):
         return Reply(status=400, error="no") if model.dialogue(body).dialogue_id == "101" else model.gold(body)
@@ -335,7 +348,7 @@ def test_a_finished_run_gets_its_cost_when_prices_are_given_later(asked, model, 
     record = read_results(tmp_path / "run")
     assert record.extra["language_model"]["usage"]["cost"] == pytest.approx(5 * 120 / 1e6)
     assert "600 tokens" not in record.extra["remarks"][0]
-    assert " tokens, cost 0.00." in record.extra["remarks"][0]
+    assert " tokens, cost 0.0006." in record.extra["remarks"][0]
     assert record.metrics["test"]["pair_f1"] == first.metrics["test"]["pair_f1"] == 1
     before = (tmp_path / "run" / "results.json").read_bytes()
     asked(model.gold, split="test")
@@ -545,7 +558,7 @@ def test_roles_emotions_and_explanations_are_runs_too(asked, tmp_path, monkeypat
     assert json.loads(server.bodies[0]["messages"][2]["content"])["explanation"].startswith(
         ("The reason is", "Ann feels")
     )
-    with pytest.raises(UsageError, match="no question --ask dialogue for explanations"):
+    with pytest.raises(UsageError, match="explanations are not asked by --ask dialogue"):
         asked(lambda body: "", "other", config_name="ecem")
 
 
