@@ -497,6 +497,24 @@ def test_licensed_text_does_not_leave_and_its_cache_is_not_with_the_runs(asked, 
     for place in ("run/answers", "run", ".", "answers", "a/b/../../run/x", "link/run/answers"):
         with pytest.raises(UsageError, match="lies with the runs"):
             asked(model.gold, config_name="3class", cache_dir=tmp_path / place)
+    (tmp_path / "run" / "a").mkdir(parents=True)
+    (tmp_path / "runs" / "of" / "x").mkdir(parents=True)
+    (tmp_path / "runs" / "of" / "x" / "results.json").touch()
+    for place, output in (
+        ("run/a/b/c", "run"),
+        ("runs/answers", "runs/g/x"),
+        ("runs/of/answers", "elsewhere/h/g/y"),
+        ("runs/of/x/a/b", "elsewhere/h/g/y"),
+    ):
+        given = {"config_name": "3class", "output_dir": tmp_path / output}
+        with pytest.raises(UsageError, match="lies with the runs"):
+            asked(model.gold, cache_dir=tmp_path / place, **given)
+        monkeypatch.setenv("IEMOMECP_CACHE", str(tmp_path / place))
+        monkeypatch.setattr(running, "check_cache", lambda _: "not writable")
+        with pytest.raises(UsageError, match=r"^The cache .* lies with the runs"):
+            asked(model.gold, cache_dir=None, **given)
+        monkeypatch.undo()
+        monkeypatch.setattr(running, "load_corpus", lambda *_, **__: licensed)
     connected = SimpleNamespace(
         is_initialized=lambda: True, get_runtime_context=lambda: SimpleNamespace(gcs_address="10.1.2.3:6379")
     )
@@ -508,7 +526,28 @@ def test_licensed_text_does_not_leave_and_its_cache_is_not_with_the_runs(asked, 
             asked(model.gold, config_name="3class", backend="ray", ray_address="10.1.2.3:6379", **options)
 
 
+def test_synthetic_labels_make_no_genuine_text_free(asked, model, corpus, data, tmp_path, monkeypatch):
+    # A merge is called synthetic as its labels are; the texts are those of folders without a mark.
+    merged = replace(corpus, config_name="3class", name="iemomecp", synthetic=True)
+    monkeypatch.setattr(running, "load_corpus", lambda *_, **__: merged)
+    folder = tmp_path / "data"
+    for name in ("labels", "ECPEC", "IEMOCAP"):
+        (folder / name).mkdir(parents=True)
+    (folder / "SYNTHETIC.txt").touch()
+    (folder / "labels" / "SYNTHETIC.txt").touch()
+    given = {"config_name": "3class", "data_dir": folder, "cache_dir": None, "limit": 1, "split": "test"}
+    with pytest.raises(UsageError, match="licence does not let them go to foreign"):
+        asked(model.gold, base_url="http://foreign.example.org/v1", **given)
+    asked(model.gold, **given)
+    assert '"text"' not in (tmp_path / "run" / "answers.jsonl").read_text(encoding="utf-8")
+    for name in ("ECPEC", "IEMOCAP"):
+        (folder / name / "SYNTHETIC.txt").touch()
+    asked(model.gold, "free", **given)
+    assert '"text"' in (tmp_path / "free" / "answers.jsonl").read_text(encoding="utf-8")
+
+
 def test_roles_emotions_and_explanations_are_runs_too(asked, tmp_path, monkeypatch):
+    monkeypatch.setattr(running, "texts_are_synthetic", lambda _: True)
     roles = two_dialogue_corpus(3)
     # Causes of neutral targets cannot be answered.
     rows = {split: [{**row, "utterances": [{**u, "emotion": 1} for u in row["utterances"]],
