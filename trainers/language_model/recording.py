@@ -163,7 +163,7 @@ def write_run(
             "proxy_host": route.proxy or None,
             "ray_cluster": route.cluster or None,
             "text_may_go_to": options.text_may_go_to,
-            "served": sorted(usage.served),
+            "served": usage.served_names,
             "task": asking.task,
             "ask": asking.ask,
             "shots": {

@@ -58,7 +58,13 @@ _logger = logging.getLogger(__name__)
 
 _CACHE = "language_model_answers"
 _DTYPES = ("float32", "bfloat16", "float16")
-_FOR_GOOD = ("refused with status", "longer than the model reads", "status 413", "refused by vLLM")
+_FOR_GOOD = (
+    "refused with status",
+    "redirected with status",
+    "longer than the model reads",
+    "status 413",
+    "refused by vLLM",
+)
 """Kinds of failures that sending again does not change."""
 
 
@@ -91,7 +97,7 @@ def run(options: LanguageModelOptions) -> RunResults | None:
     folder = RunFolder(options.output_dir)
     if folder.finished and (identity := _identity_of_files(options)) is not None:
         return _finished(options, settings_of(options, identity, prompt.version), corpus)
-    backend = _backend(options)
+    backend = _backend(options, licensed)
     if folder.finished:
         return _finished(options, settings_of(options, backend.identity, prompt.version), corpus)
     if not (folder.unused or _is_own(options.output_dir)):
@@ -429,7 +435,7 @@ def _holds_runs(folder: Path) -> bool:
         return False
 
 
-def _backend(options: LanguageModelOptions) -> Backend:
+def _backend(options: LanguageModelOptions, licensed: bool) -> Backend:
     client: dict[str, Any] = {
         "model": options.model,
         "base_url": options.base_url,
@@ -437,6 +443,7 @@ def _backend(options: LanguageModelOptions) -> Backend:
         "max_retries": options.max_retries,
         "timeout": options.timeout,
         "decisions_only": options.decisions_only,
+        "shows_texts": not licensed,
     }
     engine: dict[str, Any] = {"name": options.model, "revision": options.revision, "structured": options.structured}
     if options.backend == "openai":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
 
@@ -13,7 +13,9 @@ from iemomecp_dataset.trainers.language_model.answering import Answer, Backend, 
 from iemomecp_dataset.trainers.language_model.asking import Request
 from iemomecp_dataset.trainers.language_model.cache import AnswerCache, request_key
 
-__all__ = ["CountsAttempts", "Prices", "Sender", "Usage"]
+_MOST_NAMES = 8
+
+__all__ = ["CountsAttempts", "NeedsLogProbabilities", "Prices", "Sender", "Usage"]
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,22 @@ class Usage:
         if answer.served:
             self.served.add(answer.served)
 
+    @property
+    def served_names(self) -> list[str]:
+        """The first served names, and how many more there are: a server may tell another one with each answer.
+
+        Example:
+            >>> Usage(served={f"m-{n}" for n in range(10)}).served_names[-2:]
+            ['m-7', 'and 2 more']
+        """
+        return _first_of(self.served)
+
+
+def _first_of(names: Iterable[str]) -> list[str]:
+    found = sorted(names)
+    more = [f"and {len(found) - _MOST_NAMES} more"] if len(found) > _MOST_NAMES else []
+    return found[:_MOST_NAMES] + more
+
 
 @runtime_checkable
 class CountsAttempts(Protocol):
@@ -69,6 +87,13 @@ class CountsAttempts(Protocol):
 
     attempts: int
     most_attempts: int | None
+
+
+@runtime_checkable
+class NeedsLogProbabilities(Protocol):
+    """A backend that refuses an endpoint without log-probabilities, unless it knows an answer that has some."""
+
+    had_log_probabilities: bool
 
 
 @dataclass
@@ -132,6 +157,10 @@ class Sender:
         keys = [self.key(request) for request in requests]
         found = self.cache.found(keys)
         self.hits += sum(key in found for key in keys)
+        if isinstance(self.backend, NeedsLogProbabilities) and any(
+            one.first_tokens is not None for one in found.values()
+        ):
+            self.backend.had_log_probabilities = True
         self._served_before |= {answer.served for answer in found.values()}
         missing = {key: place for place, key in reversed(list(enumerate(keys))) if key not in found}
         places = sorted(missing.values())
@@ -203,8 +232,8 @@ class Sender:
         before, now = self._served_before - {""}, self._served_now - {""}
         if before and now - before:
             found.append(
-                f"Answers of the cache are those of {', '.join(sorted(before))}, and others of "
-                f"{', '.join(sorted(now - before))}: the server may have another model under the same name."
+                f"Answers of the cache are those of {', '.join(_first_of(before))}, and others of "
+                f"{', '.join(_first_of(now - before))}: the server may have another model under the same name."
             )
         if self.cache.unreadable:
             found.append(f"{self.cache.unreadable} answers of the cache could not be read, and were asked for again.")
