@@ -164,6 +164,7 @@ def write_run(
             "ray_cluster": route.cluster or None,
             "text_may_go_to": options.text_may_go_to,
             "served": usage.served_names,
+            "answers_by_endpoint": dict(usage.endpoints),
             "task": asking.task,
             "ask": asking.ask,
             "shots": {

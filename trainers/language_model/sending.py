@@ -50,6 +50,7 @@ class Usage:
     latencies: list[float] = field(default_factory=list)
     structures: Counter[str] = field(default_factory=Counter)
     served: set[str] = field(default_factory=set)
+    endpoints: Counter[str] = field(default_factory=Counter)
 
     def add(self, answer: Answer) -> None:
         """Counts an answer."""
@@ -61,6 +62,8 @@ class Usage:
         self.shots_left_out += answer.left_out
         self.latencies.append(answer.latency)
         self.structures[answer.structure] += 1
+        if answer.endpoint:
+            self.endpoints[answer.endpoint] += 1
         if answer.served:
             self.served.add(answer.served)
 
@@ -135,6 +138,8 @@ class Sender:
     lost: Usage = field(default_factory=Usage)
     _served_before: set[str] = field(default_factory=set)
     _served_now: set[str] = field(default_factory=set)
+    _of_answers: dict[str, None] = field(default_factory=dict)
+    _elsewhere: Counter[str] = field(default_factory=Counter)
 
     def key(self, request: Request) -> str:
         """The key of a request."""
@@ -161,6 +166,11 @@ class Sender:
             one.first_tokens is not None for one in found.values()
         ):
             self.backend.had_log_probabilities = True
+        for answer in found.values():
+            self._of_answers |= dict.fromkeys(answer.notes)
+        here = getattr(self.backend, "address", "")
+        others = (found[key].endpoint for key in keys if key in found)
+        self._elsewhere.update(endpoint for endpoint in others if endpoint and endpoint != here)
         self._served_before |= {answer.served for answer in found.values()}
         missing = {key: place for place, key in reversed(list(enumerate(keys))) if key not in found}
         places = sorted(missing.values())
@@ -197,6 +207,7 @@ class Sender:
                 answers[key] = answer
                 self.sent += 1
                 self._served_now.add(answer.served)
+                self._of_answers |= dict.fromkeys(answer.notes)
                 if self.progress:
                     usage.add(answer)
                     cost = self.prices.cost(usage)
@@ -227,8 +238,14 @@ class Sender:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader of the run must know."""
-        found = list(self.backend.notes)
+        """What a reader of the run must know; the same whether answers are sent for now or were before."""
+        found = sorted({*self.backend.notes, *self._of_answers})
+        given = ", ".join(f"{count} by {endpoint}" for endpoint, count in self._elsewhere.most_common(_MOST_NAMES))
+        if given:
+            found.append(
+                f"{self._elsewhere.total()} answers of the cache were given by another endpoint under the same name of "
+                f"the model: {given}. Another --cache_dir asks this one."
+            )
         before, now = self._served_before - {""}, self._served_now - {""}
         if before and now - before:
             found.append(

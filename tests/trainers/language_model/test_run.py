@@ -19,7 +19,7 @@ import pandas as pd
 import pytest
 from asked_corpus import KnowsGold, write_asked_corpus
 from explained_dialogues import EMOTIONS, explained_dialogues
-from language_model_server import Reply, serving, turns_of
+from language_model_server import Reply, completion, serving, turns_of
 from two_dialogues import two_dialogue_corpus
 
 from iemomecp_dataset.benchmark.runs.results import read_results
@@ -372,7 +372,7 @@ def test_a_finished_run_of_a_folder_does_not_load_its_model_and_another_model_is
 
     loaded = []
 
-    def load(options):
+    def load(options, _licensed):
         loaded.append(options)
         return Local("scripted", base_url=url[0])
 
@@ -393,7 +393,8 @@ def test_a_finished_run_of_a_folder_does_not_load_its_model_and_another_model_is
         asked(model.gold, **options)
 
 
-def test_another_model_under_the_same_name_is_said(asked, model, caplog):
+def test_another_model_under_the_same_name_is_said(asked, model, caplog, monkeypatch):
+    monkeypatch.setattr("iemomecp_dataset.trainers.language_model.backends.openai.address_of", lambda _: "h:1")
     asked(model.gold, "one", split="test")
     record, _ = asked(model.gold, "same", split="both")
     assert record.extra["language_model"]["notes"] == []
@@ -407,6 +408,39 @@ def test_another_model_under_the_same_name_is_said(asked, model, caplog):
     (note,) = record.extra["language_model"]["notes"]
     assert "those of scripted-1 fp, and others of another model fp" in note
     assert note in caplog.text
+
+
+def test_answers_that_another_server_gave_under_the_same_name_are_counted(asked, model):
+    _, first = asked(model.gold, "one", split="test")
+    record, second = asked(model.gold, "two")
+    addresses = [server.url.removeprefix("http://").removesuffix("/v1") for server in (first, second)]
+    about = record.extra["language_model"]
+    assert about["answers_by_endpoint"] == dict(zip(addresses, (5, second.n_requests), strict=True))
+    (note,) = about["notes"]
+    assert note.startswith("5 answers of the cache were given by another endpoint")
+    assert f"5 by {addresses[0]}." in note
+
+
+def test_what_the_endpoint_refused_is_told_of_answers_of_the_cache_as_well(asked, model, monkeypatch):
+    monkeypatch.setattr("iemomecp_dataset.trainers.language_model.backends.openai.address_of", lambda _: "h:1")
+
+    def script(body):
+        for name in ("temperature", "json_schema"):
+            if name in json.dumps({name: value for name, value in body.items() if name != "messages"}):
+                return Reply(status=400, error=f"{name} is not supported")
+        content = completion(Reply(model.gold(body)), body)
+        return Reply(body=json.dumps({**content, "usage": None}).encode())
+
+    first, _ = asked(script, "one", split="test")
+    second, server = asked(script, "two", split="test")
+    assert server.n_requests == 0
+    notes = first.extra["language_model"]["notes"]
+    assert [note.split(";")[0] for note in notes] == [
+        "The endpoint refuses json_schema",
+        "The endpoint refuses the option temperature",
+        "The endpoint told no tokens of some answers",
+    ]
+    assert second.extra["language_model"]["notes"] == notes
 
 
 def test_a_second_process_does_not_send_the_same_questions_meanwhile(asked, model, tmp_path):

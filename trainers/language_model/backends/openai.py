@@ -46,6 +46,10 @@ _OTHER_ENDINGS = {
 """Finish reasons of OpenAI's interface, and what other servers call them; any other one is kept as ``other``."""
 _LONGEST_WAIT = 120
 """Seconds that the client waits where a server tells it to; it gives up where that is longer."""
+_REFUSED_OPTION = "The endpoint refuses the option {}; answers are those of its default."
+_REFUSED_STRUCTURE = "The endpoint refuses {}; the form of answers is now enforced by {}."
+_NO_LOG_PROBABILITIES = "The endpoint gives no log-probabilities; pairs are decided by the letter that is written."
+_NO_TOKENS = "The endpoint told no tokens of some answers; their number and cost are too low."
 _LONGEST_NAME = 80
 """Characters of a served name that are kept."""
 _STRUCTURE_WORDS = ("response_format", "json_schema", "json_object", "schema", "structured", "grammar", "guided")
@@ -218,7 +222,12 @@ class OpenAIEndpoint:
                 # take for granted what the server sends.
                 raw = await client.post("/chat/completions", body=self._body(request), cast_to=httpx2.Response)
                 answer = self._read(
-                    raw.content, request, time.monotonic() - begun, _STRUCTURES[state[0]], _attempts.get() - before - 1
+                    raw.content,
+                    request,
+                    time.monotonic() - begun,
+                    _STRUCTURES[state[0]],
+                    _attempts.get() - before - 1,
+                    self._adaptations(request, state),
                 )
             except _nothing_left():
                 # Repeated until nothing was left; without any attempt it is merely not asked yet.
@@ -304,6 +313,15 @@ class OpenAIEndpoint:
     def _state(self) -> tuple[Any, ...]:
         return self._structure, self._log_probabilities, self._limit_name, frozenset(self._refused)
 
+    @staticmethod
+    def _adaptations(request: Request, state: tuple[Any, ...]) -> list[str]:
+        """How a request that was sent in a state differs from what was meant."""
+        structure, log_probabilities, _, refused = state
+        found = [_REFUSED_OPTION.format(name) for name in sorted(refused)]
+        if request.schema is not None:
+            found += [_REFUSED_STRUCTURE.format(*_STRUCTURES[n : n + 2]) for n in range(structure)]
+        return found + ([_NO_LOG_PROBABILITIES] if request.labels and not log_probabilities else [])
+
     def _body(self, request: Request) -> dict[str, Any]:
         body: dict[str, Any] = {
             "model": self.model,
@@ -336,16 +354,13 @@ class OpenAIEndpoint:
         for name in ("temperature", "seed"):
             if name in said and name not in self._refused:
                 self._refused.add(name)
-                self._notes.append(f"The endpoint refuses the option {name}; answers are those of its default.")
+                self._notes.append(_REFUSED_OPTION.format(name))
                 return True
         if request.schema is not None and any(word in said for word in _STRUCTURE_WORDS):
             if self._structure + 1 == len(_STRUCTURES):
                 return False
             self._structure += 1
-            self._notes.append(
-                f"The endpoint refuses {_STRUCTURES[self._structure - 1]}; the form of answers is now enforced by "
-                f"{_STRUCTURES[self._structure]}."
-            )
+            self._notes.append(_REFUSED_STRUCTURE.format(*_STRUCTURES[self._structure - 1 : self._structure + 1]))
             return True
         return False
 
@@ -356,9 +371,17 @@ class OpenAIEndpoint:
                 "--ask dialogue or target, or take its letters as decisions with --decisions_only."
             )
         self._log_probabilities = False
-        self._notes.append("The endpoint gives no log-probabilities; pairs are decided by the letter that is written.")
+        self._notes.append(_NO_LOG_PROBABILITIES)
 
-    def _read(self, content: bytes, request: Request, latency: float, structure: str, retries: int) -> Answer | Failure:
+    def _read(
+        self,
+        content: bytes,
+        request: Request,
+        latency: float,
+        structure: str,
+        retries: int,
+        adaptations: Sequence[str] = (),
+    ) -> Answer | Failure:
         """Checks a response field by field: what is kept can be read again, whatever a server sends."""
         try:
             found = parse_json(self._without_secrets(content.decode("utf-8")), "the response")
@@ -386,6 +409,9 @@ class OpenAIEndpoint:
             if self.had_log_probabilities:
                 return Failure("no valid answer", "the response has no log-probabilities", tokens[0], tokens[2])
             self._without_log_probabilities()
+            adaptations = [*adaptations, _NO_LOG_PROBABILITIES]
+        if found.get("usage") is None:
+            adaptations = [*adaptations, _NO_TOKENS]
         return Answer(
             text=refusal or text,
             finish_reason=reason if reason in _ENDINGS else "other",
@@ -397,14 +423,15 @@ class OpenAIEndpoint:
             structure=structure if request.schema is not None else "none",
             served=self._served(served),
             retries=retries,
+            endpoint=self.address,
+            notes=tuple(adaptations),
         )
 
     def _tokens(self, usage: Any) -> tuple[int, int, int]:
         """Tokens of the request, those of them that were computed before, and tokens of the answer."""
         if usage is None:
-            note = "The endpoint told no tokens of some answers; their number and cost are too low."
-            if note not in self._notes:
-                self._notes.append(note)
+            if _NO_TOKENS not in self._notes:
+                self._notes.append(_NO_TOKENS)
             return 0, 0, 0
         usage = _of_type(usage, dict, "usage")
         details = usage.get("prompt_tokens_details")

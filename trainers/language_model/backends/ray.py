@@ -70,6 +70,11 @@ class RayWorkers:
         return VllmModel.sampling_of(self._options.get("structured", True))
 
     @property
+    def address(self) -> str:
+        """That of the endpoint that clients send to; empty for engines."""
+        return "" if self._client is None else self._client.address
+
+    @property
     def notes(self) -> Sequence[str]:
         """What workers have said."""
         return tuple(self._notes)
