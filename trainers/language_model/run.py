@@ -91,6 +91,8 @@ def run(options: LanguageModelOptions) -> RunResults | None:
     require_ask(prompt, options.ask, task)
     if options.verify and VERIFY not in prompt.questions:
         raise UsageError(f"--verify needs a template verify, which {prompt.source} does not have.")
+    if task == "explanations" and not options.base_rates:
+        raise UsageError("--no-base_rates leaves out what is not told of explanations. Leave it out.")
     licensed = _is_licensed(options, corpus)
     route = _checked_route(options, licensed)
     cache_dir = _cache_folder(options, licensed)
@@ -326,7 +328,17 @@ def _finished(options: LanguageModelOptions, settings: dict[str, object], corpus
 
 def _questions(options: LanguageModelOptions, backend: Backend, prompt: Prompt, split: str) -> str:
     """What tells the questions of a run about a split from those of another run."""
-    names = ("config_name", "ask", "shots", "shot_choice", "shot_encoder", "base_rates", "max_new_tokens", "seed")
+    names = (
+        "config_name",
+        "ask",
+        "shots",
+        "shot_choice",
+        "shot_encoder",
+        "base_rates",
+        "max_new_tokens",
+        "seed",
+        "structured",
+    )
     asked = {name: getattr(options, name) for name in names}
     return repr((sorted(backend.identity.items()), prompt.version, split, sorted(asked.items())))
 
@@ -443,6 +455,7 @@ def _backend(options: LanguageModelOptions, licensed: bool) -> Backend:
         "max_retries": options.max_retries,
         "timeout": options.timeout,
         "decisions_only": options.decisions_only,
+        "structured": options.structured,
         "shows_texts": not licensed,
     }
     engine: dict[str, Any] = {"name": options.model, "revision": options.revision, "structured": options.structured}

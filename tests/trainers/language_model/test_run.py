@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -30,6 +30,7 @@ from iemomecp_dataset.trainers.language_model import run as running
 from iemomecp_dataset.trainers.language_model.answers import BY_SCHEMA, IN_WORDS, INSIDE_TEXT, NO_TURN, UNUSABLE
 from iemomecp_dataset.trainers.language_model.asking import dialogues_of
 from iemomecp_dataset.trainers.language_model.options import LanguageModelOptions
+from iemomecp_dataset.trainers.language_model.recording import settings_of
 
 pytest.importorskip("openai")
 
@@ -639,6 +640,17 @@ def test_commands_of_the_page_are_accepted(repository):
         ({"shot_encoder": "e"}, "it goes with --shots"),
         ({"offline": True, "max_requests": 1}, "leave --max_requests out"),
         ({"backend": "vllm", "base_url": "http://h/v1"}, "--base_url is for --backend openai"),
+        ({"revision": "main"}, "--revision is for models that are loaded"),
+        ({"backend": "ray", "base_url": "http://h/v1", "revision": "main"}, "--revision is for models that are loaded"),
+        ({"ask": "pair", "max_new_tokens": 3}, "--max_new_tokens limits lists and texts"),
+        ({"dtype": "float32"}, "--dtype is for --backend transformers"),
+        ({"device": "cpu"}, "--device is for --backend transformers"),
+        ({"batch_size": 2}, "--batch_size is for --backend transformers"),
+        ({"backend": "transformers", "max_concurrency": 2}, "--max_concurrency is for endpoints"),
+        ({"backend": "ray", "timeout": 2.0}, "--timeout is for endpoints"),
+        ({"backend": "vllm", "max_retries": 2}, "--max_retries is for endpoints"),
+        ({"ray_workers": 3}, "--ray_workers is for --backend ray"),
+        ({"shot_choice": "random"}, "--shot_choice chooses shots"),
     ],
 )
 def test_options_that_contradict_each_other_are_one_sentence(data, tmp_path, options, said):
@@ -662,6 +674,26 @@ def test_options_that_contradict_each_other_are_one_sentence(data, tmp_path, opt
 def test_a_row_is_called_by_what_tells_the_model(tmp_path, model, name):
     options = LanguageModelOptions(data_dir=tmp_path, model=model, output_dir=tmp_path)
     assert options.row_name == f"{name} dialogue 0-shot"
+
+
+def test_the_settings_are_the_options_that_are_declared_to_make_another_system(tmp_path):
+    options = LanguageModelOptions(data_dir=tmp_path, model="m", output_dir=tmp_path, shots=1)
+    declared = {one.name for one in fields(options) if one.metadata["setting"] is True}
+    # Of the data the results tell themselves; of the model its identity does.
+    data = {"config_name", "split", "limit", "candidates", "meld_root", "seed"}
+    of_identity = {"gguf_file", "dtype", "revision"}
+    stated = settings_of(options, {"backend": "openai", "model": "m"}, "v")
+    assert stated.keys() == declared - data - of_identity
+
+
+def test_without_structure_the_endpoint_is_asked_in_words_alone(asked, model):
+    _, first = asked(model.gold, "one", split="test")
+    record, server = asked(model.gold, "two", split="test", structured=False)
+    assert (first.n_requests, server.n_requests) == (5, 5)
+    assert all("response_format" not in body for body in server.bodies)
+    about = record.extra["language_model"]
+    assert about["usage"]["structures"] == {"none": 5}
+    assert not any("refuses" in note for note in about["notes"])
 
 
 def test_a_second_look_can_only_leave_pairs_out_and_is_counted(asked, model, corpus):

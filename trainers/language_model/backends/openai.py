@@ -65,6 +65,7 @@ class OpenAIEndpoint:
         max_retries: Attempts after one that met a limit, an error of the server or a time-out.
         timeout: Seconds to wait for an answer.
         decisions_only: Whether letters are taken as they are where the endpoint gives no log-probabilities.
+        structured: Whether a schema is asked for.
         had_log_probabilities: Whether an answer of the endpoint is known that has some.
         shows_texts: Whether what the server says may stand in messages and records; it may quote the request. Where
             not, status and kind of an error stand there alone, and a short hash in place of a served name.
@@ -88,6 +89,7 @@ class OpenAIEndpoint:
         max_retries: int = 5,
         timeout: float = 600.0,
         decisions_only: bool = False,
+        structured: bool = True,
         had_log_probabilities: bool = False,
         shows_texts: bool = True,
     ):
@@ -101,7 +103,8 @@ class OpenAIEndpoint:
         self.most_attempts: int | None = None
         self._max_concurrency, self._max_retries, self._timeout = max_concurrency, max_retries, timeout
         self._decisions_only = decisions_only
-        self._structure = 0
+        self._structured = structured
+        self._structure = 0 if structured else _STRUCTURES.index("none")
         self._log_probabilities = True
         self._refused: set[str] = set()
         self._limit_name = "max_completion_tokens" if self.host == "api.openai.com" else "max_tokens"
@@ -118,7 +121,7 @@ class OpenAIEndpoint:
     @property
     def sampling(self) -> Mapping[str, Any]:
         """Greedy, as far as the server does it."""
-        return {"temperature": 0.0, "top_logprobs": _TOP}
+        return {"temperature": 0.0, "top_logprobs": _TOP, **({} if self._structured else {"structured": False})}
 
     @property
     def notes(self) -> Sequence[str]:
@@ -313,12 +316,11 @@ class OpenAIEndpoint:
     def _state(self) -> tuple[Any, ...]:
         return self._structure, self._log_probabilities, self._limit_name, frozenset(self._refused)
 
-    @staticmethod
-    def _adaptations(request: Request, state: tuple[Any, ...]) -> list[str]:
+    def _adaptations(self, request: Request, state: tuple[Any, ...]) -> list[str]:
         """How a request that was sent in a state differs from what was meant."""
         structure, log_probabilities, _, refused = state
         found = [_REFUSED_OPTION.format(name) for name in sorted(refused)]
-        if request.schema is not None:
+        if request.schema is not None and self._structured:
             found += [_REFUSED_STRUCTURE.format(*_STRUCTURES[n : n + 2]) for n in range(structure)]
         return found + ([_NO_LOG_PROBABILITIES] if request.labels and not log_probabilities else [])
 
