@@ -15,7 +15,7 @@ __all__ = ["Answer", "Backend", "Failure", "LabelProbabilities", "OnAnswer", "la
 
 @dataclass(frozen=True)
 class Answer:
-    """A raw answer, as it is kept. Nothing of it is read here: readers may change, answers do not.
+    """An answer, as it is kept: fields of a response, none of whose texts is read here, as readers may change.
 
     Attributes:
         text: What the model wrote.
@@ -32,6 +32,7 @@ class Answer:
         left_out: Shots that were left out as the request was longer than the model reads.
         endpoint: Host and port of the server that gave it; empty for a model in this process.
         notes: What a reader of a run with it must know, such as an option that the server has refused.
+        response: Body of the server's response, until it is kept; empty afterwards, and for a model in this process.
     """
 
     text: str
@@ -47,6 +48,7 @@ class Answer:
     left_out: int = 0
     endpoint: str = ""
     notes: tuple[str, ...] = ()
+    response: str = field(default="", repr=False)
 
     def to_json(self) -> str:
         """Writes it for the cache."""
@@ -64,7 +66,7 @@ class Answer:
         if not isinstance(content, dict):
             raise ValueError("it is no object")
         # Answers that were kept before these were told.
-        content = {"endpoint": "", "notes": [], **content}
+        content = {"endpoint": "", "notes": [], "response": "", **content}
         if content.keys() != _TYPES.keys():
             raise ValueError("fields are missing or unknown")
         for name, kinds in _TYPES.items():
@@ -96,6 +98,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     "left_out": (int,),
     "endpoint": (str,),
     "notes": (list,),
+    "response": (str,),
 }
 
 

@@ -204,7 +204,7 @@ class Sender:
                 self.lost.completion_tokens += answer.completion_tokens
             else:
                 self.cache.keep(key, answer)
-                answers[key] = answer
+                answers[key] = replace(answer, response="") if answer.response else answer
                 self.sent += 1
                 self._served_now.add(answer.served)
                 self._of_answers |= dict.fromkeys(answer.notes)

@@ -386,7 +386,8 @@ class OpenAIEndpoint:
     ) -> Answer | Failure:
         """Checks a response field by field: what is kept can be read again, whatever a server sends."""
         try:
-            found = parse_json(self._without_secrets(content.decode("utf-8")), "the response")
+            whole = self._without_secrets(content.decode("utf-8"))
+            found = parse_json(whole, "the response")
         except (UnicodeDecodeError, InvalidDataError):
             return Failure("no valid answer", f"the response is no valid JSON: {self._said(content[:100], 120)}")
         tokens = (0, 0, 0)
@@ -427,6 +428,7 @@ class OpenAIEndpoint:
             retries=retries,
             endpoint=self.address,
             notes=tuple(adaptations),
+            response=whole,
         )
 
     def _tokens(self, usage: Any) -> tuple[int, int, int]:

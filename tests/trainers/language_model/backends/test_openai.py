@@ -17,7 +17,7 @@ from iemomecp_dataset.trainers.language_model.answering import Answer, Failure, 
 from iemomecp_dataset.trainers.language_model.asking import Asking, dialogues_of
 from iemomecp_dataset.trainers.language_model.cache import AnswerCache
 from iemomecp_dataset.trainers.language_model.prompts import read_prompt
-from iemomecp_dataset.trainers.language_model.sending import Sender
+from iemomecp_dataset.trainers.language_model.sending import Prices, Sender, Usage
 
 pytest.importorskip("openai")
 
@@ -389,6 +389,35 @@ def test_a_token_that_cannot_come_has_no_probability():
     with serving(lambda _: Reply(body=body)) as server:
         (found,), _ = ask(server, requests("pair")[:1])
     assert found.first_tokens == {"B": -math.inf, "A": -0.5}
+
+
+def test_the_response_is_kept_whole_without_the_key_and_is_not_held_in_memory(tmp_path, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-mine-123")
+    with serving(lambda body: Reply("sk-of-mine-123", served="é")) as server, AnswerCache(tmp_path) as cache:
+        (found,) = Sender(OpenAIEndpoint("scripted", base_url=server.url), cache, "v").answers(requests()[:1])
+        ((kept,),) = cache._connection.execute("SELECT response FROM responses").fetchall()
+    assert found.response == ""
+    content = json.loads(kept)
+    assert content["choices"][0]["message"]["content"] == found.text == "(key)"
+    assert (content["model"], content["system_fingerprint"]) == ("é", "fp")
+
+
+def test_tokens_of_responses_that_are_no_answers_and_hits_are_counted(tmp_path):
+    one, other = requests()[:2]
+
+    def script(body):
+        good = "turn 1," in body["messages"][-1]["content"].split("\n\n")[-1]
+        return "{}" if good else Reply(body=response(message=None))
+
+    with serving(script) as server, AnswerCache(tmp_path) as cache:
+        sender = Sender(OpenAIEndpoint("scripted", base_url=server.url), cache, "v", prices=Prices(1e6, 1e4))
+        sender.answers([one, other])
+        assert (sender.lost.prompt_tokens, sender.lost.completion_tokens) == (100, 10)
+        assert sender.cost(Usage(prompt_tokens=1, completion_tokens=3)) == pytest.approx(101 + 0.13)
+        assert (sender.hits, sender.sent) == (0, 1)
+        # Two questions of the same words are two answers of the cache.
+        sender.answers([one, replace(one, dialogue_id="another"), other])
+        assert (sender.hits, sender.sent, sender.attempts) == (2, 1, 3)
 
 
 def test_a_full_disk_is_one_sentence(tmp_path):
