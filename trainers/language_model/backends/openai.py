@@ -296,7 +296,7 @@ class OpenAIEndpoint:
 
     def _served(self, names: Sequence[str]) -> str:
         """Model and revision as the server names them, short."""
-        name = " ".join(filter(None, names))
+        name = " ".join(" ".join(names).split())
         if not self._shows_texts and name and name != self.model:
             return f"a name with the hash {hashlib.sha256(name.encode()).hexdigest()[:12]}"
         return shortened(name, _LONGEST_NAME)
