@@ -248,7 +248,7 @@ class LanguageModelOptions:
                 "is for --backend transformers" if self.backend != "transformers" else "",
             ),
             **dict.fromkeys(
-                ("max_concurrency", "max_retries", "timeout"),
+                ("max_concurrency", "max_retries", "timeout", "ask_again"),
                 "" if by_client else "is for endpoints (--backend openai, or ray with --base_url)",
             ),
             "ray_workers": "is for --backend ray" if self.backend != "ray" else "",
@@ -257,7 +257,8 @@ class LanguageModelOptions:
         defaults = {one.name: one.default for one in fields(self)}
         for name, why in without.items():
             if why and getattr(self, name) != defaults[name]:
-                raise UsageError(f"--{name} {why}. Leave it out.")
+                given = f"--no-{name}" if defaults[name] is True else f"--{name}"
+                raise UsageError(f"{given} {why}. Leave it out.")
 
 
 def _name_of_model(name_or_path: str) -> str:

@@ -649,6 +649,7 @@ def test_commands_of_the_page_are_accepted(repository):
         ({"backend": "transformers", "max_concurrency": 2}, "--max_concurrency is for endpoints"),
         ({"backend": "ray", "timeout": 2.0}, "--timeout is for endpoints"),
         ({"backend": "vllm", "max_retries": 2}, "--max_retries is for endpoints"),
+        ({"backend": "transformers", "ask_again": False}, "--no-ask_again is for endpoints"),
         ({"ray_workers": 3}, "--ray_workers is for --backend ray"),
         ({"shot_choice": "random"}, "--shot_choice chooses shots"),
     ],
