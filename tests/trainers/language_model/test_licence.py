@@ -113,8 +113,8 @@ def test_texts_are_synthetic_where_the_folders_that_they_come_from_are_marked(tm
     (tmp_path / "SYNTHETIC.txt").touch()
     assert not texts_are_synthetic(options)
     for name in ("labels", "ECPEC", "IEMOCAP"):
-        assert not texts_are_synthetic(options)
         (tmp_path / name).mkdir()
+    for name in ("labels", "ECPEC", "IEMOCAP"):
         assert not texts_are_synthetic(options)
         (tmp_path / name / "SYNTHETIC.txt").touch()
     assert texts_are_synthetic(options)
