@@ -47,10 +47,10 @@ class Usage:
     completion_tokens: int = 0
     retries: int = 0
     shots_left_out: int = 0
+    endpoints: Counter[str] = field(default_factory=Counter)
     latencies: list[float] = field(default_factory=list)
     structures: Counter[str] = field(default_factory=Counter)
     served: set[str] = field(default_factory=set)
-    endpoints: Counter[str] = field(default_factory=Counter)
 
     def add(self, answer: Answer) -> None:
         """Counts an answer."""
