@@ -15,7 +15,7 @@ __all__ = ["Answer", "Backend", "Failure", "LabelProbabilities", "OnAnswer", "la
 
 @dataclass(frozen=True)
 class Answer:
-    """A raw answer, as it is kept. Nothing of it is read here: readers may change, answers do not.
+    """An answer, as it is kept: fields of a response, none of whose texts is read here, as readers may change.
 
     Attributes:
         text: What the model wrote.
@@ -30,6 +30,9 @@ class Answer:
         served: Model, and revision, as the server names them; empty where it does not.
         retries: Attempts before this one that the client repeated by itself.
         left_out: Shots that were left out as the request was longer than the model reads.
+        endpoint: Host and port of the server that gave it; empty for a model in this process.
+        notes: What a reader of a run with it must know, such as an option that the server has refused.
+        response: Body of the server's response, until it is kept; empty afterwards, and for a model in this process.
     """
 
     text: str
@@ -43,6 +46,9 @@ class Answer:
     served: str = ""
     retries: int = 0
     left_out: int = 0
+    endpoint: str = ""
+    notes: tuple[str, ...] = ()
+    response: str = field(default="", repr=False)
 
     def to_json(self) -> str:
         """Writes it for the cache."""
@@ -57,7 +63,11 @@ class Answer:
             ValueError: It is something else.
         """
         content = json.loads(text)
-        if not isinstance(content, dict) or content.keys() != _TYPES.keys():
+        if not isinstance(content, dict):
+            raise ValueError("it is no object")
+        # Answers that were kept before these were told.
+        content = {"endpoint": "", "notes": [], "response": "", **content}
+        if content.keys() != _TYPES.keys():
             raise ValueError("fields are missing or unknown")
         for name, kinds in _TYPES.items():
             value = content[name]
@@ -69,7 +79,9 @@ class Answer:
             # A token that cannot come has a log-probability of minus infinity, in whatever spelling.
             if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value) or value > 1e-3:
                 raise ValueError(f"a log-probability is {value!r}")
-        return cls(**content)
+        if not all(isinstance(note, str) for note in content["notes"]):
+            raise ValueError("a note is no text")
+        return cls(**{**content, "notes": tuple(content["notes"])})
 
 
 _TYPES: Mapping[str, tuple[type, ...]] = {
@@ -84,6 +96,9 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     "served": (str,),
     "retries": (int,),
     "left_out": (int,),
+    "endpoint": (str,),
+    "notes": (list,),
+    "response": (str,),
 }
 
 

@@ -1,4 +1,4 @@
-"""Raw answers on disk, by everything that they depend on: what was answered once is never asked again."""
+"""Answers on disk, by everything that they depend on: what was answered once is never asked again."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -52,7 +53,11 @@ def request_key(request: Request, identity: Mapping[str, str], sampling: Mapping
 
 
 class AnswerCache:
-    """A file of answers. Each answer is on disk before the next request is sent in its place.
+    """A file of answers, each written before the next request is sent in its place.
+
+    By key, table ``answers`` has the fields of
+    :class:`~iemomecp_dataset.trainers.language_model.answering.Answer`, and table ``responses`` the body of a server's
+    response as it came; the client's own key alone is blacked out.
 
     Args:
         folder: Folder of the file; it is made. Several processes may share it.
@@ -60,7 +65,8 @@ class AnswerCache:
 
     Attributes:
         path: The file.
-        unreadable: Answers that were found, but could not be read; they count as missing, and are removed.
+        unreadable: Answers that were found, but could not be read; they count as missing, and are removed where the
+            file may be changed.
 
     Raises:
         UsageError: The folder cannot be written to, or there is no such file to look up in.
@@ -99,8 +105,13 @@ class AnswerCache:
             connection = None
             try:
                 connection = sqlite3.connect(f"file:{place}?{how}", uri=True, timeout=60, isolation_level=None)
+                self._check_format(connection)
                 connection.execute("SELECT COUNT(*) FROM answers").fetchone()
                 return connection
+            except InvalidDataError:
+                if connection is not None:
+                    connection.close()
+                raise
             except sqlite3.OperationalError as error:
                 said = str(error)
             except sqlite3.DatabaseError as error:
@@ -116,19 +127,24 @@ class AnswerCache:
 
     def _prepare(self) -> None:
         with self._own_errors():
+            self._check_format(self._connection)
             self._connection.execute("PRAGMA journal_mode=WAL")
             # A power cut may lose the last answers; the end of the process, however it ends, loses none.
             self._connection.execute("PRAGMA synchronous=NORMAL")
             self._connection.execute(
                 "CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, answer TEXT NOT NULL, made REAL NOT NULL)"
             )
-            found = self._connection.execute("PRAGMA user_version").fetchone()[0]
-            if found not in (0, _FORMAT):
-                raise InvalidDataError(
-                    f"{self.path} has format {found}; this version of iemomecp reads {_FORMAT}. Choose another "
-                    "--cache_dir."
-                )
+            self._connection.execute(
+                "CREATE TABLE IF NOT EXISTS responses (key TEXT PRIMARY KEY, response TEXT NOT NULL)"
+            )
             self._connection.execute(f"PRAGMA user_version={_FORMAT}")
+
+    def _check_format(self, connection: sqlite3.Connection) -> None:
+        found = connection.execute("PRAGMA user_version").fetchone()[0]
+        if found not in (0, _FORMAT):
+            raise InvalidDataError(
+                f"{self.path} has format {found}; this version of iemomecp reads {_FORMAT}. Choose another --cache_dir."
+            )
 
     def __enter__(self) -> Self:
         return self
@@ -153,7 +169,8 @@ class AnswerCache:
             keys: Their keys, as :func:`request_key` gives them.
 
         Returns:
-            By key those that are there. One that cannot be read is not: it is removed, and counted in ``unreadable``.
+            By key those that are there. One that cannot be read is not: it is counted in ``unreadable``, and removed
+            where the file may be changed.
         """
         answers: dict[str, Answer] = {}
         unreadable: list[tuple[str]] = []
@@ -173,15 +190,27 @@ class AnswerCache:
         return answers
 
     def keep(self, key: str, answer: Answer) -> None:
-        """Keeps an answer; it is on disk when this returns.
+        """Keeps an answer, and the response that it was read from.
+
+        The end of this process, however it ends, loses nothing when this has returned; a power cut may lose the last
+        answers.
 
         Raises:
             UsageError: The disk is full, or the file cannot be written to.
         """
         with self._own_errors():
-            self._connection.execute(
-                "INSERT OR REPLACE INTO answers VALUES (?, ?, ?)", (key, answer.to_json(), time.time())
-            )
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                if answer.response:
+                    self._connection.execute("INSERT OR REPLACE INTO responses VALUES (?, ?)", (key, answer.response))
+                    answer = replace(answer, response="")
+                self._connection.execute(
+                    "INSERT OR REPLACE INTO answers VALUES (?, ?, ?)", (key, answer.to_json(), time.time())
+                )
+                self._connection.execute("COMMIT")
+            finally:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
 
     @contextlib.contextmanager
     def asked(self, questions: str) -> Iterator[None]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import urllib.request
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from iemomecp_dataset.corpora.metadata import IEMOMECP, corpus_of_config
 from iemomecp_dataset.errors import UsageError
@@ -49,16 +50,12 @@ def host_of(url: str) -> str:
         >>> host_of("https://API.openai.com/v1"), host_of("http://[::1]:8000/v1")
         ('api.openai.com', '::1')
     """
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        parts, host = urlsplit(""), None
-    if parts.scheme not in ("http", "https") or not host:
+    parts = _parts(url)
+    if parts is None or parts.scheme not in ("http", "https"):
         # Whoever has mistyped the address may have written a password into it.
         told = url.rpartition("@")[2]
         raise UsageError(f"--base_url is {told[:200]!r}; give an address such as http://127.0.0.1:8000/v1.")
-    return host
+    return parts.hostname or ""
 
 
 def is_loopback(host: str) -> bool:
@@ -147,11 +144,25 @@ def cluster_of(address: str | None) -> str:
     return _host_of_any(address if "://" in address else f"ray://{address}") or address
 
 
-def _host_of_any(url: str) -> str:
+_PLAIN = re.compile(r"[\x21-\x7e]+")
+_HOST_AND_PORT = re.compile(r"(?:[^@]*@)?(?:\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(?::[0-9]{0,5})?")
+
+
+def _parts(url: str) -> SplitResult | None:
+    """The parts of an address; None of what is none, or what another reader may take for one of another host."""
+    if _PLAIN.fullmatch(url) is None or "\\" in url:
+        return None
     try:
-        return urlsplit(url).hostname or ""
+        parts = urlsplit(url)
+        known, _ = parts.hostname, parts.port
     except ValueError:
-        return ""
+        return None
+    return parts if known and _HOST_AND_PORT.fullmatch(parts.netloc) else None
+
+
+def _host_of_any(url: str) -> str:
+    parts = _parts(url)
+    return "" if parts is None else parts.hostname or ""
 
 
 @dataclass(frozen=True)

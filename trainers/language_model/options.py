@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
 
@@ -129,7 +129,9 @@ class LanguageModelOptions:
     batch_size: int = option(
         8, "transformers: requests that are answered together.", minimum=1, group="model", setting=False
     )
-    structured: bool = option(True, "transformers, vllm: enforce the form of answers by a grammar.", group="model")
+    structured: bool = option(
+        True, "Enforce the form of answers, by a grammar or as the endpoint does it.", group="model"
+    )
     max_new_tokens: int | None = option(
         None, "Most tokens of an answer (default: 512 for a dialogue, 64 for a target).", minimum=1, group="model"
     )
@@ -231,6 +233,32 @@ class LanguageModelOptions:
                     continue
                 if self.backend != backend and getattr(self, name) not in (None, False):
                     raise UsageError(f"--{name} is for --backend {backend}.")
+        self._check_effects()
+
+    def _check_effects(self) -> None:
+        """Refuses options that change nothing here: a run that is told by them would be the one without them."""
+        by_client = self.backend == "openai" or (self.backend == "ray" and self.base_url is not None)
+        without = {
+            "max_new_tokens": "limits lists and texts; of --ask pair one token is all that is asked for"
+            if self.ask == "pair"
+            else "",
+            "revision": "is for models that are loaded; an endpoint chooses its own" if by_client else "",
+            **dict.fromkeys(
+                ("dtype", "device", "batch_size"),
+                "is for --backend transformers" if self.backend != "transformers" else "",
+            ),
+            **dict.fromkeys(
+                ("max_concurrency", "max_retries", "timeout", "ask_again"),
+                "" if by_client else "is for endpoints (--backend openai, or ray with --base_url)",
+            ),
+            "ray_workers": "is for --backend ray" if self.backend != "ray" else "",
+            "shot_choice": "chooses shots; give --shots" if not self.shots else "",
+        }
+        defaults = {one.name: one.default for one in fields(self)}
+        for name, why in without.items():
+            if why and getattr(self, name) != defaults[name]:
+                given = f"--no-{name}" if defaults[name] is True else f"--{name}"
+                raise UsageError(f"{given} {why}. Leave it out.")
 
 
 def _name_of_model(name_or_path: str) -> str:

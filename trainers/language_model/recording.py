@@ -136,6 +136,7 @@ def write_run(
     route: Route,
     device: str,
     wall_seconds: float,
+    shows_texts: bool = False,
 ) -> RunResults:
     """Scores what was answered, and writes the run folder.
 
@@ -151,6 +152,7 @@ def write_run(
         route: Where the text went.
         device: Kind of device of a model in this process.
         wall_seconds: Duration of this start of the run.
+        shows_texts: Whether answers, which may quote the corpus, may stand in the folder.
 
     Returns:
         The record, as written.
@@ -165,7 +167,8 @@ def write_run(
             "proxy_host": route.proxy or None,
             "ray_cluster": route.cluster or None,
             "text_may_go_to": options.text_may_go_to,
-            "served": sorted(usage.served),
+            "served": usage.served_names,
+            "answers_by_endpoint": dict(usage.endpoints),
             "task": asking.task,
             "ask": asking.ask,
             "shots": {
@@ -212,7 +215,7 @@ def write_run(
         **{one.name: getattr(record, one.name) for one in fields(RunResults) if one.name != "extra"},
         extra={**record.extra, **facts},
     )
-    _write_answers(folder, corpus, answered)
+    _write_answers(folder, answered, shows_texts)
     write_results(folder, record)
     return record
 
@@ -421,7 +424,7 @@ def with_cost(record: RunResults, prices: Prices) -> RunResults:
     return replace(record, extra={**record.extra, "language_model": facts, "remarks": remarks})
 
 
-def _write_answers(folder: Path, corpus: Corpus, answered: Mapping[str, AnsweredSplit]) -> None:
+def _write_answers(folder: Path, answered: Mapping[str, AnsweredSplit], shows_texts: bool) -> None:
     """Writes how each answer was read; its text only where texts may be shown."""
     lines = []
     for found in answered.values():
@@ -438,7 +441,7 @@ def _write_answers(folder: Path, corpus: Corpus, answered: Mapping[str, Answered
                 "finish_reason": None if answer is None else answer.finish_reason,
                 "tokens": None if answer is None else [answer.prompt_tokens, answer.completion_tokens],
             }
-            if corpus.synthetic and answer is not None:
+            if shows_texts and answer is not None:
                 line["text"] = answer.text
             lines.append(json.dumps(line, ensure_ascii=False))
     write_text(folder / ANSWERS_FILE, "".join(f"{line}\n" for line in lines))

@@ -18,7 +18,9 @@ from iemomecp_dataset.cache_folder import check_cache
 from iemomecp_dataset.corpus import Corpus, load_corpus, whole_corpus
 from iemomecp_dataset.errors import EndpointError, RunFolderError, UsageError
 from iemomecp_dataset.files.locks import LOCK_FILE
+from iemomecp_dataset.find_sources import texts_are_synthetic
 from iemomecp_dataset.fingerprints import data_fingerprint, text_fingerprint
+from iemomecp_dataset.options import load_options
 from iemomecp_dataset.pair_table import pair_table
 from iemomecp_dataset.progress import bars_hidden
 from iemomecp_dataset.trainers.language_model.answering import Backend
@@ -56,7 +58,13 @@ _logger = logging.getLogger(__name__)
 
 _CACHE = "language_model_answers"
 _DTYPES = ("float32", "bfloat16", "float16")
-_FOR_GOOD = ("refused with status", "longer than the model reads", "status 413", "refused by vLLM")
+_FOR_GOOD = (
+    "refused with status",
+    "redirected with status",
+    "longer than the model reads",
+    "status 413",
+    "refused by vLLM",
+)
 """Kinds of failures that sending again does not change."""
 
 
@@ -83,12 +91,15 @@ def run(options: LanguageModelOptions) -> RunResults | None:
     require_ask(prompt, options.ask, task)
     if options.verify and VERIFY not in prompt.questions:
         raise UsageError(f"--verify needs a template verify, which {prompt.source} does not have.")
-    route = _checked_route(options, corpus)
-    cache_dir = _cache_folder(options, corpus)
+    if task == "explanations" and not options.base_rates:
+        raise UsageError("--no-base_rates leaves out what is not told of explanations. Leave it out.")
+    licensed = _is_licensed(options, corpus)
+    route = _checked_route(options, licensed)
+    cache_dir = _cache_folder(options, licensed)
     folder = RunFolder(options.output_dir)
     if folder.finished and (identity := _identity_of_files(options)) is not None:
         return _finished(options, settings_of(options, identity, prompt.version), corpus)
-    backend = _backend(options)
+    backend = _backend(options, licensed)
     if folder.finished:
         return _finished(options, settings_of(options, backend.identity, prompt.version), corpus)
     if not (folder.unused or _is_own(options.output_dir)):
@@ -128,6 +139,7 @@ def run(options: LanguageModelOptions) -> RunResults | None:
             shots=shots,
             route=route,
             device=_device(options),
+            shows_texts=corpus.synthetic and not licensed,
             wall_seconds=time.monotonic() - begun,
         )
 
@@ -317,7 +329,17 @@ def _finished(options: LanguageModelOptions, settings: dict[str, object], corpus
 
 def _questions(options: LanguageModelOptions, backend: Backend, prompt: Prompt, split: str) -> str:
     """What tells the questions of a run about a split from those of another run."""
-    names = ("config_name", "ask", "shots", "shot_choice", "shot_encoder", "base_rates", "max_new_tokens", "seed")
+    names = (
+        "config_name",
+        "ask",
+        "shots",
+        "shot_choice",
+        "shot_encoder",
+        "base_rates",
+        "max_new_tokens",
+        "seed",
+        "structured",
+    )
     asked = {name: getattr(options, name) for name in names}
     return repr((sorted(backend.identity.items()), prompt.version, split, sorted(asked.items())))
 
@@ -351,7 +373,15 @@ def _is_own(folder: Path) -> bool:
     return PROMPT_FILE in names and all(any(fnmatch.fnmatch(name, one) for one in patterns) for name in names)
 
 
-def _checked_route(options: LanguageModelOptions, corpus: Corpus) -> Route:
+def _is_licensed(options: LanguageModelOptions, corpus: Corpus) -> bool:
+    """Whether the texts are IEMOCAP's. Of a corpus that is marked, the folders of its texts must be marked as well."""
+    free = corpus.synthetic and is_licensed(options.config_name)
+    if free:
+        free = texts_are_synthetic(load_options(options.config_name, {"data_dir": options.data_dir}))
+    return is_licensed(options.config_name, free)
+
+
+def _checked_route(options: LanguageModelOptions, licensed: bool) -> Route:
     """Where the text goes; checked before anything is sent."""
     route = Route()
     if options.backend in ("openai", "ray"):
@@ -361,7 +391,7 @@ def _checked_route(options: LanguageModelOptions, corpus: Corpus) -> Route:
 
             url = url or os.environ.get("OPENAI_BASE_URL") or DEFAULT_BASE_URL
         route = Route.to(url, cluster=_cluster(options.ray_address) if options.backend == "ray" else "")
-    check_route(options.config_name, corpus.synthetic, route, options.text_may_go_to)
+    check_route(options.config_name, not licensed, route, options.text_may_go_to)
     return route
 
 
@@ -373,27 +403,52 @@ def _cluster(address: str | None) -> str:
     return cluster_of(address)
 
 
-def _cache_folder(options: LanguageModelOptions, corpus: Corpus) -> Path:
-    if options.cache_dir is not None:
-        # Without links and "..", which may lead anywhere.
-        cache, run_folder = options.cache_dir.resolve(), options.output_dir.resolve()
-        if is_licensed(options.config_name, corpus.synthetic) and (
-            cache in (run_folder, run_folder.parent) or run_folder in cache.parents or cache.parent == run_folder.parent
-        ):
-            raise UsageError(
-                f"--cache_dir {options.cache_dir} lies with the runs, but would hold IEMOCAP's texts. Keep it with the "
-                "data, which is the default."
-            )
-        return options.cache_dir
+def _cache_folder(options: LanguageModelOptions, licensed: bool) -> Path:
     beside = options.data_dir / _CACHE
     of_user = Path(os.environ.get("IEMOMECP_CACHE") or Path.home() / ".cache" / "iemomecp") / _CACHE
-    if options.offline:
+    if options.cache_dir is not None:
+        chosen = options.cache_dir
+    elif options.offline:
         # Only read: the folder of the data need not be writable.
-        return next((folder for folder in (beside, of_user) if (folder / CACHE_FILE).is_file()), beside)
-    return of_user if check_cache(beside) else beside
+        chosen = next((folder for folder in (beside, of_user) if (folder / CACHE_FILE).is_file()), beside)
+    else:
+        chosen = of_user if check_cache(beside) else beside
+    if licensed and _lies_with_runs(chosen, options):
+        told = f"--cache_dir {chosen}" if options.cache_dir is not None else f"The cache {chosen}"
+        raise UsageError(
+            f"{told} lies with the runs, but would hold IEMOCAP's texts. Keep it with the data, which is the default, "
+            "or in another folder that holds no runs (--cache_dir, or the environment's IEMOMECP_CACHE)."
+        )
+    return chosen
 
 
-def _backend(options: LanguageModelOptions) -> Backend:
+def _lies_with_runs(cache: Path, options: LanguageModelOptions) -> bool:
+    """Whether a folder of the cache's path is a run folder, or holds some, now or once this run is written."""
+    # Without links and "..", which may lead anywhere.
+    cache, run_folder, data = cache.resolve(), options.output_dir.resolve(), options.data_dir.resolve()
+    folders = [cache, *cache.parents]
+    if data in folders:
+        folders = folders[: folders.index(data)]
+    else:
+        # A user has everything below the home folder.
+        home = Path.home().resolve()
+        folders = [folder for folder in folders if folder not in (home, *home.parents)]
+    # Runs may lie in groups: runs/group/run.
+    of_run = (run_folder, *run_folder.parents[:2])
+    return any(folder in of_run or _holds_runs(folder) for folder in folders)
+
+
+def _holds_runs(folder: Path) -> bool:
+    def is_run(one: Path) -> bool:
+        return any((one / name).is_file() for name in ("results.json", PROMPT_FILE))
+
+    try:
+        return is_run(folder) or (folder.is_dir() and any(map(is_run, folder.iterdir())))
+    except OSError:  # a folder that one may not look into
+        return False
+
+
+def _backend(options: LanguageModelOptions, licensed: bool) -> Backend:
     client: dict[str, Any] = {
         "model": options.model,
         "base_url": options.base_url,
@@ -401,6 +456,8 @@ def _backend(options: LanguageModelOptions) -> Backend:
         "max_retries": options.max_retries,
         "timeout": options.timeout,
         "decisions_only": options.decisions_only,
+        "structured": options.structured,
+        "shows_texts": not licensed,
     }
     engine: dict[str, Any] = {"name": options.model, "revision": options.revision, "structured": options.structured}
     if options.backend == "openai":

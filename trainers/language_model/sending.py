@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Protocol, runtime_checkable
@@ -14,7 +14,9 @@ from iemomecp_dataset.trainers.language_model.answering import Answer, Backend, 
 from iemomecp_dataset.trainers.language_model.asking import Request
 from iemomecp_dataset.trainers.language_model.cache import AnswerCache, request_key
 
-__all__ = ["CountsAttempts", "Prices", "Sender", "Usage", "cost_words"]
+__all__ = ["CountsAttempts", "NeedsLogProbabilities", "Prices", "Sender", "Usage", "cost_words"]
+
+_MOST_NAMES = 8
 
 
 def cost_words(cost: float) -> str:
@@ -56,6 +58,7 @@ class Usage:
     completion_tokens: int = 0
     retries: int = 0
     shots_left_out: int = 0
+    endpoints: Counter[str] = field(default_factory=Counter)
     latencies: list[float] = field(default_factory=list)
     structures: Counter[str] = field(default_factory=Counter)
     served: set[str] = field(default_factory=set)
@@ -70,8 +73,26 @@ class Usage:
         self.shots_left_out += answer.left_out
         self.latencies.append(answer.latency)
         self.structures[answer.structure] += 1
+        if answer.endpoint:
+            self.endpoints[answer.endpoint] += 1
         if answer.served:
             self.served.add(answer.served)
+
+    @property
+    def served_names(self) -> list[str]:
+        """The first served names, and how many more there are: a server may tell another one with each answer.
+
+        Example:
+            >>> Usage(served={f"m-{n}" for n in range(10)}).served_names[-2:]
+            ['m-7', 'and 2 more']
+        """
+        return _first_of(self.served)
+
+
+def _first_of(names: Iterable[str]) -> list[str]:
+    found = sorted(names)
+    more = [f"and {len(found) - _MOST_NAMES} more"] if len(found) > _MOST_NAMES else []
+    return found[:_MOST_NAMES] + more
 
 
 @runtime_checkable
@@ -80,6 +101,13 @@ class CountsAttempts(Protocol):
 
     attempts: int
     most_attempts: int | None
+
+
+@runtime_checkable
+class NeedsLogProbabilities(Protocol):
+    """A backend that refuses an endpoint without log-probabilities, unless it knows an answer that has some."""
+
+    had_log_probabilities: bool
 
 
 @dataclass
@@ -121,6 +149,8 @@ class Sender:
     lost: Usage = field(default_factory=Usage)
     _served_before: set[str] = field(default_factory=set)
     _served_now: set[str] = field(default_factory=set)
+    _of_answers: dict[str, None] = field(default_factory=dict)
+    _elsewhere: Counter[str] = field(default_factory=Counter)
 
     def key(self, request: Request) -> str:
         """The key of a request."""
@@ -143,6 +173,15 @@ class Sender:
         keys = [self.key(request) for request in requests]
         found = self.cache.found(keys)
         self.hits += sum(key in found for key in keys)
+        if isinstance(self.backend, NeedsLogProbabilities) and any(
+            one.first_tokens is not None for one in found.values()
+        ):
+            self.backend.had_log_probabilities = True
+        for answer in found.values():
+            self._of_answers |= dict.fromkeys(answer.notes)
+        here = getattr(self.backend, "address", "")
+        others = (found[key].endpoint for key in keys if key in found)
+        self._elsewhere.update(endpoint for endpoint in others if endpoint and endpoint != here)
         self._served_before |= {answer.served for answer in found.values()}
         missing = {key: place for place, key in reversed(list(enumerate(keys))) if key not in found}
         places = sorted(missing.values())
@@ -176,9 +215,10 @@ class Sender:
                 self.lost.completion_tokens += answer.completion_tokens
             else:
                 self.cache.keep(key, answer)
-                answers[key] = answer
+                answers[key] = replace(answer, response="") if answer.response else answer
                 self.sent += 1
                 self._served_now.add(answer.served)
+                self._of_answers |= dict.fromkeys(answer.notes)
                 if self.progress:
                     usage.add(answer)
                     cost = self.prices.cost(usage)
@@ -209,13 +249,19 @@ class Sender:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader of the run must know."""
-        found = list(self.backend.notes)
+        """What a reader of the run must know; the same whether answers are sent for now or were before."""
+        found = sorted({*self.backend.notes, *self._of_answers})
+        given = ", ".join(f"{count} by {endpoint}" for endpoint, count in self._elsewhere.most_common(_MOST_NAMES))
+        if given:
+            found.append(
+                f"{self._elsewhere.total()} answers of the cache were given by another endpoint under the same name of "
+                f"the model: {given}. Another --cache_dir asks this one."
+            )
         before, now = self._served_before - {""}, self._served_now - {""}
         if before and now - before:
             found.append(
-                f"Answers of the cache are those of {', '.join(sorted(before))}, and others of "
-                f"{', '.join(sorted(now - before))}: the server may have another model under the same name."
+                f"Answers of the cache are those of {', '.join(_first_of(before))}, and others of "
+                f"{', '.join(_first_of(now - before))}: the server may have another model under the same name."
             )
         if self.cache.unreadable:
             found.append(f"{self.cache.unreadable} answers of the cache could not be read, and were asked for again.")

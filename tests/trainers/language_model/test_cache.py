@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -42,6 +43,7 @@ def test_an_answer_comes_back_whole(tmp_path):
         ({"system": "Another."}, {}),
         ({"examples": (("q", "a"),)}, {}),
         ({"schema": None}, {}),
+        ({"schema": {"type": "object"}}, {}),
         ({"labels": ("A",)}, {}),
         ({"most_tokens": 3}, {}),
         ({}, {"identity": {**IDENTITY, "model": "n"}}),
@@ -65,6 +67,30 @@ def test_a_file_that_is_no_cache_is_one_sentence(tmp_path):
         AnswerCache(tmp_path)
     with pytest.raises(UsageError):
         AnswerCache(tmp_path / CACHE_FILE)
+
+
+def test_a_file_of_another_format_is_refused_and_stays_as_it_is(tmp_path):
+    with AnswerCache(tmp_path) as cache:
+        cache.keep("k", Answer("x"))
+        cache._connection.execute("PRAGMA user_version=7")
+    with pytest.raises(InvalidDataError, match="has format 7; this version of iemomecp reads 1"):
+        AnswerCache(tmp_path)
+    with pytest.raises(InvalidDataError, match="has format 7; this version of iemomecp reads 1"):
+        AnswerCache(tmp_path, read_only=True)
+
+
+def test_a_response_is_kept_as_it_came_beside_what_is_read_of_it(tmp_path):
+    with AnswerCache(tmp_path) as cache:
+        cache.keep("k", Answer("x", response='{"é": 1}'))
+        cache.keep("other", Answer("y"))
+        assert cache.found(["k"]) == {"k": Answer("x")}
+        rows = cache._connection.execute("SELECT key, response FROM responses").fetchall()
+    assert rows == [("k", '{"é": 1}')]
+
+
+def test_answers_that_were_kept_without_their_server_are_read():
+    older = {name: value for name, value in vars(Answer("x")).items() if name not in ("endpoint", "notes", "response")}
+    assert Answer.from_json(json.dumps(older)) == Answer("x")
 
 
 def test_a_process_that_is_killed_loses_none_of_its_answers(tmp_path):

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,7 +19,7 @@ import pandas as pd
 import pytest
 from asked_corpus import KnowsGold, write_asked_corpus
 from explained_dialogues import EMOTIONS, explained_dialogues
-from language_model_server import Reply, serving, turns_of
+from language_model_server import Reply, completion, serving, turns_of
 from two_dialogues import two_dialogue_corpus
 
 from iemomecp_dataset.benchmark.runs.results import read_results
@@ -30,6 +30,7 @@ from iemomecp_dataset.trainers.language_model import run as running
 from iemomecp_dataset.trainers.language_model.answers import BY_SCHEMA, IN_WORDS, INSIDE_TEXT, NO_TURN, UNUSABLE
 from iemomecp_dataset.trainers.language_model.asking import dialogues_of
 from iemomecp_dataset.trainers.language_model.options import LanguageModelOptions
+from iemomecp_dataset.trainers.language_model.recording import settings_of
 
 pytest.importorskip("openai")
 
@@ -385,7 +386,7 @@ def test_a_finished_run_of_a_folder_does_not_load_its_model_and_another_model_is
 
     loaded = []
 
-    def load(options):
+    def load(options, _licensed):
         loaded.append(options)
         return Local("scripted", base_url=url[0])
 
@@ -406,7 +407,8 @@ def test_a_finished_run_of_a_folder_does_not_load_its_model_and_another_model_is
         asked(model.gold, **options)
 
 
-def test_another_model_under_the_same_name_is_said(asked, model, caplog):
+def test_another_model_under_the_same_name_is_said(asked, model, caplog, monkeypatch):
+    monkeypatch.setattr("iemomecp_dataset.trainers.language_model.backends.openai.address_of", lambda _: "h:1")
     asked(model.gold, "one", split="test")
     record, _ = asked(model.gold, "same", split="both")
     assert record.extra["language_model"]["notes"] == []
@@ -420,6 +422,39 @@ def test_another_model_under_the_same_name_is_said(asked, model, caplog):
     (note,) = record.extra["language_model"]["notes"]
     assert "those of scripted-1 fp, and others of another model fp" in note
     assert note in caplog.text
+
+
+def test_answers_that_another_server_gave_under_the_same_name_are_counted(asked, model):
+    _, first = asked(model.gold, "one", split="test")
+    record, second = asked(model.gold, "two")
+    addresses = [server.url.removeprefix("http://").removesuffix("/v1") for server in (first, second)]
+    about = record.extra["language_model"]
+    assert about["answers_by_endpoint"] == dict(zip(addresses, (5, second.n_requests), strict=True))
+    (note,) = about["notes"]
+    assert note.startswith("5 answers of the cache were given by another endpoint")
+    assert f"5 by {addresses[0]}." in note
+
+
+def test_what_the_endpoint_refused_is_told_of_answers_of_the_cache_as_well(asked, model, monkeypatch):
+    monkeypatch.setattr("iemomecp_dataset.trainers.language_model.backends.openai.address_of", lambda _: "h:1")
+
+    def script(body):
+        for name in ("temperature", "json_schema"):
+            if name in json.dumps({name: value for name, value in body.items() if name != "messages"}):
+                return Reply(status=400, error=f"{name} is not supported")
+        content = completion(Reply(model.gold(body)), body)
+        return Reply(body=json.dumps({**content, "usage": None}).encode())
+
+    first, _ = asked(script, "one", split="test")
+    second, server = asked(script, "two", split="test")
+    assert server.n_requests == 0
+    notes = first.extra["language_model"]["notes"]
+    assert [note.split(";")[0] for note in notes] == [
+        "The endpoint refuses json_schema",
+        "The endpoint refuses the option temperature",
+        "The endpoint told no tokens of some answers",
+    ]
+    assert second.extra["language_model"]["notes"] == notes
 
 
 def test_a_second_process_does_not_send_the_same_questions_meanwhile(asked, model, tmp_path):
@@ -510,6 +545,24 @@ def test_licensed_text_does_not_leave_and_its_cache_is_not_with_the_runs(asked, 
     for place in ("run/answers", "run", ".", "answers", "a/b/../../run/x", "link/run/answers"):
         with pytest.raises(UsageError, match="lies with the runs"):
             asked(model.gold, config_name="3class", cache_dir=tmp_path / place)
+    (tmp_path / "run" / "a").mkdir(parents=True)
+    (tmp_path / "runs" / "of" / "x").mkdir(parents=True)
+    (tmp_path / "runs" / "of" / "x" / "results.json").touch()
+    for place, output in (
+        ("run/a/b/c", "run"),
+        ("runs/answers", "runs/g/x"),
+        ("runs/of/answers", "elsewhere/h/g/y"),
+        ("runs/of/x/a/b", "elsewhere/h/g/y"),
+    ):
+        given = {"config_name": "3class", "output_dir": tmp_path / output}
+        with pytest.raises(UsageError, match="lies with the runs"):
+            asked(model.gold, cache_dir=tmp_path / place, **given)
+        monkeypatch.setenv("IEMOMECP_CACHE", str(tmp_path / place))
+        monkeypatch.setattr(running, "check_cache", lambda _: "not writable")
+        with pytest.raises(UsageError, match=r"^The cache .* lies with the runs"):
+            asked(model.gold, cache_dir=None, **given)
+        monkeypatch.undo()
+        monkeypatch.setattr(running, "load_corpus", lambda *_, **__: licensed)
     connected = SimpleNamespace(
         is_initialized=lambda: True, get_runtime_context=lambda: SimpleNamespace(gcs_address="10.1.2.3:6379")
     )
@@ -521,7 +574,28 @@ def test_licensed_text_does_not_leave_and_its_cache_is_not_with_the_runs(asked, 
             asked(model.gold, config_name="3class", backend="ray", ray_address="10.1.2.3:6379", **options)
 
 
+def test_synthetic_labels_make_no_genuine_text_free(asked, model, corpus, data, tmp_path, monkeypatch):
+    # A merge is called synthetic as its labels are; the texts are those of folders without a mark.
+    merged = replace(corpus, config_name="3class", name="iemomecp", synthetic=True)
+    monkeypatch.setattr(running, "load_corpus", lambda *_, **__: merged)
+    folder = tmp_path / "data"
+    for name in ("labels", "ECPEC", "IEMOCAP"):
+        (folder / name).mkdir(parents=True)
+    (folder / "SYNTHETIC.txt").touch()
+    (folder / "labels" / "SYNTHETIC.txt").touch()
+    given = {"config_name": "3class", "data_dir": folder, "cache_dir": None, "limit": 1, "split": "test"}
+    with pytest.raises(UsageError, match="licence does not let them go to foreign"):
+        asked(model.gold, base_url="http://foreign.example.org/v1", **given)
+    asked(model.gold, **given)
+    assert '"text"' not in (tmp_path / "run" / "answers.jsonl").read_text(encoding="utf-8")
+    for name in ("ECPEC", "IEMOCAP"):
+        (folder / name / "SYNTHETIC.txt").touch()
+    asked(model.gold, "free", **given)
+    assert '"text"' in (tmp_path / "free" / "answers.jsonl").read_text(encoding="utf-8")
+
+
 def test_roles_emotions_and_explanations_are_runs_too(asked, tmp_path, monkeypatch):
+    monkeypatch.setattr(running, "texts_are_synthetic", lambda _: True)
     roles = two_dialogue_corpus(3)
     # Causes of neutral targets cannot be answered.
     rows = {split: [{**row, "utterances": [{**u, "emotion": 1} for u in row["utterances"]],
@@ -579,6 +653,18 @@ def test_commands_of_the_page_are_accepted(repository):
         ({"shot_encoder": "e"}, "it goes with --shots"),
         ({"offline": True, "max_requests": 1}, "leave --max_requests out"),
         ({"backend": "vllm", "base_url": "http://h/v1"}, "--base_url is for --backend openai"),
+        ({"revision": "main"}, "--revision is for models that are loaded"),
+        ({"backend": "ray", "base_url": "http://h/v1", "revision": "main"}, "--revision is for models that are loaded"),
+        ({"ask": "pair", "max_new_tokens": 3}, "--max_new_tokens limits lists and texts"),
+        ({"dtype": "float32"}, "--dtype is for --backend transformers"),
+        ({"device": "cpu"}, "--device is for --backend transformers"),
+        ({"batch_size": 2}, "--batch_size is for --backend transformers"),
+        ({"backend": "transformers", "max_concurrency": 2}, "--max_concurrency is for endpoints"),
+        ({"backend": "ray", "timeout": 2.0}, "--timeout is for endpoints"),
+        ({"backend": "vllm", "max_retries": 2}, "--max_retries is for endpoints"),
+        ({"backend": "transformers", "ask_again": False}, "--no-ask_again is for endpoints"),
+        ({"ray_workers": 3}, "--ray_workers is for --backend ray"),
+        ({"shot_choice": "random"}, "--shot_choice chooses shots"),
     ],
 )
 def test_options_that_contradict_each_other_are_one_sentence(data, tmp_path, options, said):
@@ -602,6 +688,26 @@ def test_options_that_contradict_each_other_are_one_sentence(data, tmp_path, opt
 def test_a_row_is_called_by_what_tells_the_model(tmp_path, model, name):
     options = LanguageModelOptions(data_dir=tmp_path, model=model, output_dir=tmp_path)
     assert options.row_name == f"{name} dialogue 0-shot"
+
+
+def test_the_settings_are_the_options_that_are_declared_to_make_another_system(tmp_path):
+    options = LanguageModelOptions(data_dir=tmp_path, model="m", output_dir=tmp_path, shots=1)
+    declared = {one.name for one in fields(options) if one.metadata["setting"] is True}
+    # Of the data the results tell themselves; of the model its identity does.
+    data = {"config_name", "split", "limit", "candidates", "meld_root", "seed"}
+    of_identity = {"gguf_file", "dtype", "revision"}
+    stated = settings_of(options, {"backend": "openai", "model": "m"}, "v")
+    assert stated.keys() == declared - data - of_identity
+
+
+def test_without_structure_the_endpoint_is_asked_in_words_alone(asked, model):
+    _, first = asked(model.gold, "one", split="test")
+    record, server = asked(model.gold, "two", split="test", structured=False)
+    assert (first.n_requests, server.n_requests) == (5, 5)
+    assert all("response_format" not in body for body in server.bodies)
+    about = record.extra["language_model"]
+    assert about["usage"]["structures"] == {"none": 5}
+    assert not any("refuses" in note for note in about["notes"])
 
 
 def test_a_second_look_can_only_leave_pairs_out_and_is_counted(asked, model, corpus):

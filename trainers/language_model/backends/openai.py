@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import functools
+import hashlib
 import math
 import os
 import ssl
@@ -14,7 +15,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from iemomecp_dataset.errors import EndpointError, IemomecpError, InvalidDataError, UsageError, require_packages
-from iemomecp_dataset.excerpts import excerpt
+from iemomecp_dataset.excerpts import excerpt, shortened
 from iemomecp_dataset.files import parse_json
 from iemomecp_dataset.trainers.language_model.answering import Answer, Failure, OnAnswer
 from iemomecp_dataset.trainers.language_model.asking import Request
@@ -34,6 +35,23 @@ _APART, _LATEST = 0.002, 0.25
 """Seconds between the first requests, and until the last of them. Sent at the same moment, they come back at the same
 moment of a server that takes equally long for each, and each then waits until all of them are read before the next one
 is sent in its place; so do all that follow."""
+_ENDINGS = ("stop", "length", "content_filter", "refusal", "tool_calls", "function_call")
+_OTHER_ENDINGS = {
+    "max_tokens": "length",
+    "end_turn": "stop",
+    "eos": "stop",
+    "eos_token": "stop",
+    "stop_sequence": "stop",
+}
+"""Finish reasons of OpenAI's interface, and what other servers call them; any other one is kept as ``other``."""
+_LONGEST_WAIT = 120
+"""Seconds that the client waits where a server tells it to; it gives up where that is longer."""
+_REFUSED_OPTION = "The endpoint refuses the option {}; answers are those of its default."
+_REFUSED_STRUCTURE = "The endpoint refuses {}; the form of answers is now enforced by {}."
+_NO_LOG_PROBABILITIES = "The endpoint gives no log-probabilities; pairs are decided by the letter that is written."
+_NO_TOKENS = "The endpoint told no tokens of some answers; their number and cost are too low."
+_LONGEST_NAME = 80
+"""Characters of a served name that are kept."""
 _STRUCTURE_WORDS = ("response_format", "json_schema", "json_object", "schema", "structured", "grammar", "guided")
 
 
@@ -47,8 +65,13 @@ class OpenAIEndpoint:
         max_retries: Attempts after one that met a limit, an error of the server or a time-out.
         timeout: Seconds to wait for an answer.
         decisions_only: Whether letters are taken as they are where the endpoint gives no log-probabilities.
+        structured: Whether a schema is asked for.
+        had_log_probabilities: Whether an answer of the endpoint is known that has some.
+        shows_texts: Whether what the server says may stand in messages and records; it may quote the request. Where
+            not, status and kind of an error stand there alone, and a short hash in place of a served name.
 
     Attributes:
+        address: Host and port of the endpoint.
         attempts: Requests that were sent, each attempt of the client counted.
         most_attempts: Most of them in all; None: any number. What is not sent for it is not handed over.
 
@@ -66,6 +89,9 @@ class OpenAIEndpoint:
         max_retries: int = 5,
         timeout: float = 600.0,
         decisions_only: bool = False,
+        structured: bool = True,
+        had_log_probabilities: bool = False,
+        shows_texts: bool = True,
     ):
         require_packages("openai", extra="llm")
         self.model = model
@@ -77,13 +103,15 @@ class OpenAIEndpoint:
         self.most_attempts: int | None = None
         self._max_concurrency, self._max_retries, self._timeout = max_concurrency, max_retries, timeout
         self._decisions_only = decisions_only
-        self._structure = 0
+        self._structured = structured
+        self._structure = 0 if structured else _STRUCTURES.index("none")
         self._log_probabilities = True
         self._refused: set[str] = set()
         self._limit_name = "max_completion_tokens" if self.host == "api.openai.com" else "max_tokens"
         self._notes: list[str] = []
         self._answered = False
-        self._had_log_probabilities = False
+        self.had_log_probabilities = had_log_probabilities
+        self._shows_texts = shows_texts
 
     @property
     def identity(self) -> Mapping[str, str]:
@@ -93,7 +121,7 @@ class OpenAIEndpoint:
     @property
     def sampling(self) -> Mapping[str, Any]:
         """Greedy, as far as the server does it."""
-        return {"temperature": 0.0, "top_logprobs": _TOP}
+        return {"temperature": 0.0, "top_logprobs": _TOP, **({} if self._structured else {"structured": False})}
 
     @property
     def notes(self) -> Sequence[str]:
@@ -197,7 +225,12 @@ class OpenAIEndpoint:
                 # take for granted what the server sends.
                 raw = await client.post("/chat/completions", body=self._body(request), cast_to=httpx2.Response)
                 answer = self._read(
-                    raw.content, request, time.monotonic() - begun, _STRUCTURES[state[0]], _attempts.get() - before - 1
+                    raw.content,
+                    request,
+                    time.monotonic() - begun,
+                    _STRUCTURES[state[0]],
+                    _attempts.get() - before - 1,
+                    self._adaptations(request, state),
                 )
             except _nothing_left():
                 # Repeated until nothing was left; without any attempt it is merely not asked yet.
@@ -209,7 +242,11 @@ class OpenAIEndpoint:
                 if state != self._state() or self._adapted(error, request):
                     continue
                 return Failure(f"refused with status {error.status_code}", self._said(error))
-            except (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError) as error:
+            except openai.APIStatusError as error:
+                if not isinstance(
+                    error, openai.AuthenticationError | openai.PermissionDeniedError | openai.NotFoundError
+                ):
+                    return self._failed(error)
                 raise EndpointError(
                     f"{self.address} answers with status {error.status_code} for the model {self.model!r}: "
                     f"{self._said(error)}. Check --base_url, --model and {_KEY}."
@@ -227,16 +264,42 @@ class OpenAIEndpoint:
                         "the server, or check --base_url."
                     ) from None
                 return Failure("connection failed", self._said(cause))
-            except openai.APIStatusError as error:
-                return Failure(f"status {error.status_code}", self._said(error))
             except openai.APIError as error:
                 return Failure("no valid answer", self._said(error))
             self._answered = True
             return answer
 
+    def _failed(self, error: Any) -> Failure:
+        status = error.status_code
+        if 300 <= status < 400:
+            return Failure(
+                f"redirected with status {status}",
+                "redirections are not followed, as they would take the texts elsewhere; give the address that answers "
+                "as --base_url",
+            )
+        try:
+            wait = float(error.response.headers.get("retry-after", ""))
+        except ValueError:
+            wait = 0.0
+        asked = (
+            f"the server asks to wait {wait:g} s (retry-after), and the client waits {_LONGEST_WAIT} at most; "
+            if _LONGEST_WAIT < wait < math.inf
+            else ""
+        )
+        return Failure(f"status {status}", asked + self._said(error))
+
     def _said(self, error: object, length: int = 200) -> str:
-        """What an error says, without the key and the password, which some servers repeat."""
+        """What an error says, without the key and the password, which some servers repeat; or its kind alone."""
+        if not self._shows_texts:
+            return type(error).__name__.lstrip("_")
         return excerpt(self._without_secrets(str(error)), length)
+
+    def _served(self, names: Sequence[str]) -> str:
+        """Model and revision as the server names them, short."""
+        name = " ".join(" ".join(names).split())
+        if not self._shows_texts and name and name != self.model:
+            return f"a name with the hash {hashlib.sha256(name.encode()).hexdigest()[:12]}"
+        return shortened(name, _LONGEST_NAME)
 
     def _without_secrets(self, text: str) -> str:
         for secret in self._secrets:
@@ -252,6 +315,14 @@ class OpenAIEndpoint:
 
     def _state(self) -> tuple[Any, ...]:
         return self._structure, self._log_probabilities, self._limit_name, frozenset(self._refused)
+
+    def _adaptations(self, request: Request, state: tuple[Any, ...]) -> list[str]:
+        """How a request that was sent in a state differs from what was meant."""
+        structure, log_probabilities, _, refused = state
+        found = [_REFUSED_OPTION.format(name) for name in sorted(refused)]
+        if request.schema is not None and self._structured:
+            found += [_REFUSED_STRUCTURE.format(*_STRUCTURES[n : n + 2]) for n in range(structure)]
+        return found + ([_NO_LOG_PROBABILITIES] if request.labels and not log_probabilities else [])
 
     def _body(self, request: Request) -> dict[str, Any]:
         body: dict[str, Any] = {
@@ -275,8 +346,8 @@ class OpenAIEndpoint:
 
     def _adapted(self, error: Any, request: Request) -> bool:
         """Leaves out what the endpoint refuses, and says so; False where it is not known what it refuses."""
-        said = self._said(error, 2000).lower()
-        if "logprob" in said and request.labels and self._log_probabilities:
+        said = str(error)[:2000].lower()
+        if "logprob" in said and request.labels and self._log_probabilities and not self.had_log_probabilities:
             self._without_log_probabilities()
             return True
         if "max_tokens" in said and "max_completion_tokens" in said and self._limit_name == "max_tokens":
@@ -285,16 +356,13 @@ class OpenAIEndpoint:
         for name in ("temperature", "seed"):
             if name in said and name not in self._refused:
                 self._refused.add(name)
-                self._notes.append(f"The endpoint refuses the option {name}; answers are those of its default.")
+                self._notes.append(_REFUSED_OPTION.format(name))
                 return True
         if request.schema is not None and any(word in said for word in _STRUCTURE_WORDS):
             if self._structure + 1 == len(_STRUCTURES):
                 return False
             self._structure += 1
-            self._notes.append(
-                f"The endpoint refuses {_STRUCTURES[self._structure - 1]}; the form of answers is now enforced by "
-                f"{_STRUCTURES[self._structure]}."
-            )
+            self._notes.append(_REFUSED_STRUCTURE.format(*_STRUCTURES[self._structure - 1 : self._structure + 1]))
             return True
         return False
 
@@ -305,12 +373,21 @@ class OpenAIEndpoint:
                 "--ask dialogue or target, or take its letters as decisions with --decisions_only."
             )
         self._log_probabilities = False
-        self._notes.append("The endpoint gives no log-probabilities; pairs are decided by the letter that is written.")
+        self._notes.append(_NO_LOG_PROBABILITIES)
 
-    def _read(self, content: bytes, request: Request, latency: float, structure: str, retries: int) -> Answer | Failure:
+    def _read(
+        self,
+        content: bytes,
+        request: Request,
+        latency: float,
+        structure: str,
+        retries: int,
+        adaptations: Sequence[str] = (),
+    ) -> Answer | Failure:
         """Checks a response field by field: what is kept can be read again, whatever a server sends."""
         try:
-            found = parse_json(self._without_secrets(content.decode("utf-8")), "the response")
+            whole = self._without_secrets(content.decode("utf-8"))
+            found = parse_json(whole, "the response")
         except (UnicodeDecodeError, InvalidDataError):
             return Failure("no valid answer", f"the response is no valid JSON: {self._said(content[:100], 120)}")
         tokens = (0, 0, 0)
@@ -321,37 +398,44 @@ class OpenAIEndpoint:
             choice = _of_type(choices[0] if choices else None, dict, "choices[0]")
             message = _of_type(choice.get("message"), dict, "message")
             refusal = _text_or_empty(message.get("refusal"), "refusal")
-            text = _text_or_empty(message.get("content"), "content")
-            reason = _text_or_empty(choice.get("finish_reason"), "finish_reason")
+            text = _content(message.get("content"))
+            reason = _text_or_empty(choice.get("finish_reason"), "finish_reason") or "stop"
+            reason = "refusal" if refusal else _OTHER_ENDINGS.get(reason, reason)
             served = [_text_or_empty(found.get(name), name) for name in ("model", "system_fingerprint")]
             first = _first_tokens(choice.get("logprobs")) if request.labels else None
         except _UnexpectedError as error:
             return Failure("no valid answer", self._said(error), tokens[0], tokens[2])
         if first is not None:
-            self._had_log_probabilities = True
-        elif request.labels and self._log_probabilities:
-            if self._had_log_probabilities:
+            self.had_log_probabilities = True
+        elif request.labels and self._log_probabilities and reason in ("stop", "length"):
+            # What a filter or the model itself has refused is an answer without any, and tells nothing of the others.
+            if self.had_log_probabilities:
                 return Failure("no valid answer", "the response has no log-probabilities", tokens[0], tokens[2])
             self._without_log_probabilities()
+            adaptations = [*adaptations, _NO_LOG_PROBABILITIES]
+        if found.get("usage") is None:
+            adaptations = [*adaptations, _NO_TOKENS]
         return Answer(
             text=refusal or text,
-            finish_reason="refusal" if refusal else reason or "stop",
+            finish_reason=reason if reason in _ENDINGS else "other",
             first_tokens=first,
             prompt_tokens=tokens[0],
             cached_tokens=tokens[1],
             completion_tokens=tokens[2],
             latency=latency,
             structure=structure if request.schema is not None else "none",
-            served=" ".join(filter(None, served)),
+            served=self._served(served),
             retries=retries,
+            endpoint=self.address,
+            notes=tuple(adaptations),
+            response=whole,
         )
 
     def _tokens(self, usage: Any) -> tuple[int, int, int]:
         """Tokens of the request, those of them that were computed before, and tokens of the answer."""
         if usage is None:
-            note = "The endpoint told no tokens of some answers; their number and cost are too low."
-            if note not in self._notes:
-                self._notes.append(note)
+            if _NO_TOKENS not in self._notes:
+                self._notes.append(_NO_TOKENS)
             return 0, 0, 0
         usage = _of_type(usage, dict, "usage")
         details = usage.get("prompt_tokens_details")
@@ -388,6 +472,14 @@ def _of_type(value: Any, kind: type, name: str) -> Any:
 
 def _text_or_empty(value: Any, name: str) -> str:
     return "" if value is None else str(_of_type(value, str, name))
+
+
+def _content(value: Any) -> str:
+    """The text of a message; of a list of parts that of its text parts."""
+    if not isinstance(value, list):
+        return _text_or_empty(value, "content")
+    parts = [_of_type(part, dict, "a part of content") for part in value]
+    return "".join(_text_or_empty(part.get("text"), "a text") for part in parts if part.get("type") == "text")
 
 
 def _count(value: Any) -> int:

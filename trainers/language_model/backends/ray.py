@@ -39,6 +39,7 @@ class RayWorkers:
         attempts: Requests that clients have sent, each attempt counted.
         most_attempts: Most of them in all; None: any number. It is shared out evenly, so that a client may repeat
             requests less often than it is allowed to.
+        had_log_probabilities: Whether an answer of the endpoint is known that has some.
 
     Raises:
         MissingDependencyError: Ray is not installed.
@@ -50,6 +51,7 @@ class RayWorkers:
         self._notes: dict[str, None] = {}
         self.attempts = 0
         self.most_attempts: int | None = None
+        self.had_log_probabilities = False
         # A client costs nothing, and tells at once what is wrong with its address; an engine is made by workers alone.
         self._client = None if engine == "vllm" else OpenAIEndpoint(**self._options)
 
@@ -66,6 +68,11 @@ class RayWorkers:
         if self._client is not None:
             return self._client.sampling
         return VllmModel.sampling_of(self._options.get("structured", True))
+
+    @property
+    def address(self) -> str:
+        """That of the endpoint that clients send to; empty for engines."""
+        return "" if self._client is None else self._client.address
 
     @property
     def notes(self) -> Sequence[str]:
@@ -95,10 +102,11 @@ class RayWorkers:
                 requests = requests if each else requests[: self.most_attempts - self.attempts]
                 each = max(each, 1)
             size = min(_AT_ONCE, max(1, -(-len(requests) // self._workers)))
+            known = {} if self._client is None else {"had_log_probabilities": self.had_log_probabilities}
             rows = [{"number": number, "request": pickle.dumps(one)} for number, one in enumerate(requests)]
             answers = ray.data.from_items(rows, override_num_blocks=-(-len(rows) // size)).map_batches(
                 _Worker,
-                fn_constructor_args=(self._engine, self._options, each),
+                fn_constructor_args=(self._engine, {**self._options, **known}, each),
                 batch_size=size,
                 compute=ray.data.ActorPoolStrategy(size=self._workers),
                 num_gpus=1 if self._engine == "vllm" else 0,

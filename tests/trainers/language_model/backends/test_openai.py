@@ -17,7 +17,7 @@ from iemomecp_dataset.trainers.language_model.answering import Answer, Failure, 
 from iemomecp_dataset.trainers.language_model.asking import Asking, dialogues_of
 from iemomecp_dataset.trainers.language_model.cache import AnswerCache
 from iemomecp_dataset.trainers.language_model.prompts import read_prompt
-from iemomecp_dataset.trainers.language_model.sending import Sender
+from iemomecp_dataset.trainers.language_model.sending import Prices, Sender, Usage
 
 pytest.importorskip("openai")
 
@@ -162,6 +162,84 @@ def test_a_refusal_is_told():
     with serving(lambda body: Reply(refusal="I cannot.")) as server:
         (found, *_), _ = ask(server, requests())
     assert (found.text, found.finish_reason) == ("I cannot.", "refusal")
+
+
+@pytest.mark.parametrize("ending", ["content_filter", "refusal"])
+def test_an_answer_that_is_refused_has_no_log_probabilities_and_tells_nothing_of_the_others(ending):
+    def script(body):
+        if "turn 1," not in body["messages"][-1]["content"].split("\n\n")[-1]:
+            return Reply("A", tokens={"A": -0.5})
+        return Reply(refusal="No.") if ending == "refusal" else Reply("", finish_reason=ending)
+
+    with serving(script) as server:
+        found, _ = ask(server, requests("pair"))
+    endings = [one.finish_reason for one in found]
+    assert {one.first_tokens is None for one in found if one.finish_reason == ending} == {True}
+    assert {one.first_tokens is None for one in found if one.finish_reason != ending} == {False}
+    assert 0 < endings.count(ending) < len(endings)
+
+
+def test_an_answer_of_the_cache_shows_that_the_endpoint_gives_log_probabilities(tmp_path):
+    first, second = requests("pair")[:2]
+    with AnswerCache(tmp_path) as cache:
+        for script in (lambda body: Reply("A", tokens={"A": -0.5}), lambda body: "A"):
+            with serving(script) as server:
+                sender = Sender(OpenAIEndpoint("scripted", base_url=server.url), cache, "v")
+                answers = sender.answers([first] if not len(cache) else [first, second])
+    # One that lacks them is asked for again next time; the run can give up on it.
+    assert [answer is None for answer in answers] == [False, True]
+    assert sender.failures == {"no valid answer": 1}
+
+
+def test_nothing_of_what_a_server_says_is_shown_where_texts_may_not_be():
+    def script(body):
+        text = body["messages"][-1]["content"]
+        if "turn 1," in text:
+            return Reply(status=418, error=text)
+        if "turn 2," in text:
+            return Reply(body=text.encode())
+        if "turn 3," in text:
+            return Reply(body=response(message=text))
+        return Reply("{}", served=text, finish_reason=text)
+
+    texts = [text for one in DIALOGUES for text in one.texts]
+    with serving(script) as server:
+        found, _ = ask(server, requests(), shows_texts=False)
+        shown, _ = ask(server, requests())
+    told = [one.message if isinstance(one, Failure) else one.served + one.finish_reason for one in found]
+    assert told[:3] == ["APIStatusError", "the response is no valid JSON: bytes", "UnexpectedError"]
+    names = [one.served + one.finish_reason for one in found if isinstance(one, Answer)]
+    assert names
+    assert all(one.startswith("a name with the hash ") and one.endswith("other") for one in names)
+    assert not any(text in one for text in texts for one in told)
+    assert max(len(one.served) for one in shown if isinstance(one, Answer)) == 80
+    with serving(lambda body: Reply(status=404, error="secret text")) as server, pytest.raises(EndpointError) as error:
+        ask(server, requests()[:1], shows_texts=False)
+    assert "status 404" in str(error.value)
+    assert "secret text" not in str(error.value)
+
+
+def test_a_redirection_is_said_to_be_one_and_not_followed():
+    with serving(lambda body: "{}") as other:
+        reply = Reply(status=307, headers={"Location": f"{other.url}/chat/completions"})
+        with serving(lambda body: reply) as server:
+            (found,), _ = ask(server, requests()[:1])
+        assert (found.kind, server.n_requests, other.n_requests) == ("redirected with status 307", 1, 0)
+    assert "redirections are not followed" in found.message
+
+
+def test_a_wait_that_is_longer_than_the_client_waits_is_said():
+    with serving(lambda body: Reply(status=429, error="later", headers={"retry-after": "3600"})) as server:
+        (found,), _ = ask(server, requests()[:1])
+    assert "asks to wait 3600 s" in found.message
+    assert server.n_requests == 1
+
+
+def test_other_words_for_an_ending_and_parts_of_a_text_are_read():
+    parts = [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "{"}, {"type": "text", "text": "}"}]
+    with serving(lambda body: Reply(body=response(content=parts, finish_reason="max_tokens"))) as server:
+        (found,), _ = ask(server, requests()[:1])
+    assert (found.text, found.finish_reason) == ("{}", "length")
 
 
 def test_a_proxy_of_the_environment_does_not_get_what_is_for_this_machine(monkeypatch):
@@ -311,6 +389,35 @@ def test_a_token_that_cannot_come_has_no_probability():
     with serving(lambda _: Reply(body=body)) as server:
         (found,), _ = ask(server, requests("pair")[:1])
     assert found.first_tokens == {"B": -math.inf, "A": -0.5}
+
+
+def test_the_response_is_kept_whole_without_the_key_and_is_not_held_in_memory(tmp_path, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-mine-123")
+    with serving(lambda body: Reply("sk-of-mine-123", served="é")) as server, AnswerCache(tmp_path) as cache:
+        (found,) = Sender(OpenAIEndpoint("scripted", base_url=server.url), cache, "v").answers(requests()[:1])
+        ((kept,),) = cache._connection.execute("SELECT response FROM responses").fetchall()
+    assert found.response == ""
+    content = json.loads(kept)
+    assert content["choices"][0]["message"]["content"] == found.text == "(key)"
+    assert (content["model"], content["system_fingerprint"]) == ("é", "fp")
+
+
+def test_tokens_of_responses_that_are_no_answers_and_hits_are_counted(tmp_path):
+    one, other = requests()[:2]
+
+    def script(body):
+        good = "turn 1," in body["messages"][-1]["content"].split("\n\n")[-1]
+        return "{}" if good else Reply(body=response(message=None))
+
+    with serving(script) as server, AnswerCache(tmp_path) as cache:
+        sender = Sender(OpenAIEndpoint("scripted", base_url=server.url), cache, "v", prices=Prices(1e6, 1e4))
+        sender.answers([one, other])
+        assert (sender.lost.prompt_tokens, sender.lost.completion_tokens) == (100, 10)
+        assert sender.cost(Usage(prompt_tokens=1, completion_tokens=3)) == pytest.approx(101 + 0.13)
+        assert (sender.hits, sender.sent) == (0, 1)
+        # Two questions of the same words are two answers of the cache.
+        sender.answers([one, replace(one, dialogue_id="another"), other])
+        assert (sender.hits, sender.sent, sender.attempts) == (2, 1, 3)
 
 
 def test_a_full_disk_is_one_sentence(tmp_path):
