@@ -228,8 +228,8 @@ def _answered(
     unusable = [
         place
         for place, (reading, answer) in enumerate(zip(readings, answers, strict=True))
-        # The letters of the same request have the same probabilities again.
-        if reading.step == UNUSABLE and answer is not None and answer.first_tokens is None
+        # The letters of the same request have the same probabilities again, unless it was refused.
+        if reading.step == UNUSABLE and answer is not None and (answer.first_tokens is None or reading.ending)
     ]
     unanswered = sum(answer is None for answer in answers)
     if options.ask_again and unusable and not sender.backend.repeats:
