@@ -27,7 +27,6 @@ from iemomecp_dataset.corpus import Corpus
 from iemomecp_dataset.files import make_folder, write_text
 from iemomecp_dataset.metrics.evaluation.free_pairs import OTHER_EMOTION
 from iemomecp_dataset.metrics.evaluation.gold import gold_split
-from iemomecp_dataset.metrics.evaluation.ladder import NO_TURN
 from iemomecp_dataset.metrics.set_scores import pair_set, set_scores
 from iemomecp_dataset.trainers.language_model.answering import Answer
 from iemomecp_dataset.trainers.language_model.answers import Ladder, Reading
@@ -288,7 +287,16 @@ def _triples(corpus: Corpus, predicted: Mapping[str, PairPredictions]) -> dict[s
 
 def _with_wrong(scores: Mapping[str, Any], n_gold: int, answered: AnsweredSplit) -> dict[str, Any]:
     """Precision and F1 if the listed pairs of turns that do not exist count as wrong predictions."""
-    wrong = sum(reading.refused.get(NO_TURN, 0) for reading in answered.readings)
+    # A set of pairs, as what is scored is; context is no pair of these scores.
+    wrong = len(
+        {
+            (dialogue, target, cause)
+            for dialogue, of_dialogue in answered.by_dialogue.items()
+            for reading in of_dialogue
+            for target, cause, role in reading.nowhere
+            if role == "causes"
+        }
+    )
     precision, recall = float(scores["pair_precision"]), float(scores["pair_recall"])
     # Nothing is correct where precision is 0; without gold nothing can be, and recall may be NaN.
     n_correct = round(recall * n_gold) if precision > 0 else 0

@@ -118,6 +118,16 @@ def test_pairs_of_turns_that_do_not_exist_are_counted_and_told_as_wrong(asked, m
     assert wrong["pair_precision"] == pytest.approx(n_gold / (n_gold + 10))
 
 
+def test_wrong_pairs_are_a_set_as_others_are(asked, model):
+    def script(body):
+        record = {"target": 1, "emotion": "joy", "causes": [90, 90, 91]}
+        return json.dumps({"records": [*model.records(body), record, record]})
+
+    record, _ = asked(script, split="test")
+    assert reading(record)["pairs_refused"] == {NO_TURN: 30}
+    assert record.extra["language_model"]["with_turns_that_do_not_exist_as_wrong_pairs"]["test"]["pairs"] == 10
+
+
 def test_second_answers_are_among_what_is_counted_as_predicted_and_as_wrong(asked, model):
     def script(body):
         return model.wrong_turns(body) if body["seed"] else "?"
