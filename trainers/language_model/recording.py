@@ -70,6 +70,7 @@ class AnsweredSplit:
         verified: Counts of the answers of a second look at proposed targets.
         pairs_left_out: Pairs that the second look left out.
         unanswered: Requests of any kind without an answer.
+        other_roles: Pairs that the second look gives another role, which they do not get.
     """
 
     requests: Sequence[Request]
@@ -81,6 +82,7 @@ class AnsweredSplit:
     verified: Ladder = field(default_factory=Ladder)
     pairs_left_out: int = 0
     unanswered: int = 0
+    other_roles: int = 0
 
     @property
     def by_dialogue(self) -> dict[str, list[Reading]]:
@@ -368,7 +370,11 @@ def _reading_record(found: AnsweredSplit, labels: LabelFacts, asking: Asking) ->
         # The pairs kept of first and second answers, less those that a second look leaves out.
         "pairs_predicted": sum(reading.n_kept for reading in found.readings),
         "asked_again": found.again.as_record() if found.again.answers else None,
-        "second_look": {**found.verified.as_record(), "pairs_left_out": found.pairs_left_out}
+        "second_look": {
+            **found.verified.as_record(),
+            "pairs_left_out": found.pairs_left_out,
+            "pairs_of_another_role": found.other_roles,
+        }
         if found.verified.answers
         else None,
         **(labels.as_record() if asking.ask == "pair" else {}),

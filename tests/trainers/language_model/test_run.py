@@ -626,6 +626,30 @@ def test_a_second_look_can_only_leave_pairs_out_and_is_counted(asked, model, cor
         asked(script, "other", ask="pair", verify=True)
 
 
+def test_a_second_look_changes_no_role_and_says_how_often_it_names_another():
+    from iemomecp_dataset.trainers.language_model.answers import Reading, ReadPair
+    from iemomecp_dataset.trainers.language_model.verifying import _left
+
+    first = Reading(BY_SCHEMA, (ReadPair(3, 1), ReadPair(3, 2, "context"), ReadPair(4, 1), ReadPair(3, 3)))
+    second = Reading(BY_SCHEMA, (ReadPair(3, 1, "context"), ReadPair(3, 2, "context")))
+    left, differing = _left(first, SimpleNamespace(target=3), second)
+    assert (left.pairs, differing) == (first.pairs[:3], 1)
+    assert _left(first, SimpleNamespace(target=3), Reading(UNUSABLE)) == (first, 0)
+
+
+def test_equal_requests_are_counted_as_often_as_they_are_sent(asked, model, corpus, monkeypatch):
+    rows = {**corpus.rows, "test": [corpus.rows["test"][0], {**corpus.rows["test"][0], "dialogue_id": "copy"}]}
+    twice = corpus_of(rows, config_name="ecf", emotion_names=corpus.emotion_names)
+    monkeypatch.setattr(running, "load_corpus", lambda *_, **__: twice)
+    record, server = asked(model.gold, split="test", shots=1, shot_choice="random")
+    usage = record.extra["language_model"]["usage"]
+    assert (server.n_requests, reading(record)["answers"]) == (1, 2)
+    assert (usage["answers"], usage["prompt_tokens"], usage["cached_prompt_tokens"]) == (1, 100, 40)
+    chosen = ("base_rates", "shot_choice", "shot_encoder")
+    assert {name: record.settings[name] for name in chosen} == {
+        "base_rates": True, "shot_choice": "random", "shot_encoder": None}  # fmt: skip
+
+
 def test_a_run_that_stops_before_it_has_asked_again_is_not_finished(asked):
     counts = [asked(lambda body: "?", max_requests=5, split="test")[0] is None for _ in range(2)]
     assert counts == [True, False]
