@@ -194,8 +194,8 @@ class Asking:
         """Questions about a dialogue of train with their gold answers.
 
         A question shows the whole dialogue. Where turns are asked about, a shot is two questions, and its dialogue is
-        shown twice: one on a target with a cause, and one on what has none; where pairs are asked about, it is one for each
-        letter. So no answer is always right. What the dialogue has no example of has no question. What an answer
+        shown twice: one on a target with a cause, and one on what has none; where pairs are asked about, it is one for
+        each letter. So no answer is always right. What the dialogue has no example of has no question. What an answer
         cannot state, as an emotion that is not known, is not shown (:meth:`gold_left_out`).
 
         Args:

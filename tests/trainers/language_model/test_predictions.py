@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from two_dialogues import two_dialogue_corpus
 
+from iemomecp_dataset.corpus import corpus_of
 from iemomecp_dataset.trainers.language_model.answering import Answer
-from iemomecp_dataset.trainers.language_model.answers import BY_SCHEMA, IN_WORDS, UNUSABLE
+from iemomecp_dataset.trainers.language_model.answers import BY_SCHEMA, IN_WORDS, UNUSABLE, Reading
 from iemomecp_dataset.trainers.language_model.asking import Asking, dialogues_of
 from iemomecp_dataset.trainers.language_model.predictions import (
     LabelFacts,
     PairPredictions,
+    emotion_predictions,
     pair_probabilities,
     read,
     threshold_on,
@@ -109,3 +111,12 @@ def test_a_letter_without_probabilities_is_never_ranked_among_those_that_have_so
     assert predicted.values.tolist().count(1) == 2  # the letter B, and the answer without one
     assert (facts.letters_alone, facts.unusable) == (1, 1)
     assert facts.as_record()["answers_without_log_probabilities"] == 1
+
+
+def test_an_utterance_without_an_answer_is_neutral_wherever_neutral_stands():
+    rows = two_dialogue_corpus(2).rows
+    corpus = corpus_of(rows, config_name="ecf", emotion_names=("joy", "neutral", "anger"))
+    dialogue = corpus.rows["test"][0]["dialogue_id"]
+    found, without = emotion_predictions(corpus, "test", {dialogue: [Reading(BY_SCHEMA, emotions={2: "anger"})]})
+    assert found.tolist() == [1, 2] + [1] * 6
+    assert without == 7

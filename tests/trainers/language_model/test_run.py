@@ -30,6 +30,7 @@ from iemomecp_dataset.trainers.language_model import run as running
 from iemomecp_dataset.trainers.language_model.answers import BY_SCHEMA, IN_WORDS, INSIDE_TEXT, NO_TURN, UNUSABLE
 from iemomecp_dataset.trainers.language_model.asking import dialogues_of
 from iemomecp_dataset.trainers.language_model.options import LanguageModelOptions
+from iemomecp_dataset.trainers.language_model.sending import Usage
 
 pytest.importorskip("openai")
 
@@ -635,6 +636,36 @@ def test_a_second_look_changes_no_role_and_says_how_often_it_names_another():
     left, differing = _left(first, SimpleNamespace(target=3), second)
     assert (left.pairs, differing) == (first.pairs[:3], 1)
     assert _left(first, SimpleNamespace(target=3), Reading(UNUSABLE)) == (first, 0)
+
+
+def test_answers_that_may_quote_a_corpus_are_not_in_the_run_folder(asked, model, tmp_path):
+    record, _ = asked(lambda body: f"My answer about the train is late: {model.gold(body)}", split="test")
+    assert record.metrics["test"]["pair_f1"] == 1
+    for path in (tmp_path / "run").glob("*.json*"):
+        assert "the train is late" not in path.read_text()
+
+
+def test_a_pair_without_an_emotion_is_wrong_where_emotions_are_scored(asked, model):
+    def script(body):
+        return json.dumps({"pairs": [[one["target"], cause] for one in model.records(body) for cause in one["causes"]]})
+
+    record, _ = asked(script, split="test")
+    assert record.metrics["test"]["pair_f1"] == 1
+    assert [record.extra["triples"]["test"][letter]["pair_f1"] for letter in "CD"] == [0, 0]
+
+
+def test_latencies_are_those_that_half_and_one_in_twenty_answers_are_slower_than():
+    from iemomecp_dataset.trainers.language_model.recording import _usage_record
+
+    sender = SimpleNamespace(attempts=0, sent=0, hits=0, failures={}, seconds=0.0, lost=Usage(), cost=lambda _: None)
+    found = _usage_record(Usage(latencies=list(range(101))), sender)
+    assert (found["latency_p50"], found["latency_p95"]) == (50, 95)
+
+
+def test_the_second_question_has_no_shots_before_it(asked, model):
+    _, server = asked(model.self_and_previous, split="test", limit=1, shots=1, verify=True, ask_again=False)
+    lengths = {len(body["messages"]): body["messages"][-1]["content"] for body in server.bodies}
+    assert {n: "An earlier look" in content for n, content in lengths.items()} == {4: False, 2: True}
 
 
 def test_equal_requests_are_counted_as_often_as_they_are_sent(asked, model, corpus, monkeypatch):
