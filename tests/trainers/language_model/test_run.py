@@ -129,6 +129,17 @@ def test_wrong_pairs_are_a_set_as_others_are(asked, model):
     assert record.extra["language_model"]["with_turns_that_do_not_exist_as_wrong_pairs"]["test"]["pairs"] == 10
 
 
+def test_contexts_of_turns_that_do_not_exist_are_no_wrong_pairs():
+    from iemomecp_dataset.trainers.language_model.answers import Reading
+    from iemomecp_dataset.trainers.language_model.recording import AnsweredSplit, _with_wrong
+
+    nowhere = frozenset({("1", "90", "causes"), ("1", "90", "context"), ("1", "91", "context")})
+    requests = [SimpleNamespace(dialogue_id=name) for name in ("one", "one", "two")]
+    answered = AnsweredSplit(requests, [None] * 3, [Reading(BY_SCHEMA, nowhere=nowhere)] * 3)
+    found = _with_wrong({"pair_precision": 1.0, "pair_recall": 1.0}, 2, answered)
+    assert (found["pairs"], found["pair_precision"]) == (2, 0.5)
+
+
 def test_second_answers_are_among_what_is_counted_as_predicted_and_as_wrong(asked, model):
     def script(body):
         return model.wrong_turns(body) if body["seed"] else "?"

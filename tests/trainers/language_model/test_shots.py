@@ -64,6 +64,6 @@ def test_words_are_weighted_by_train_alone():
 
 
 def test_of_equally_similar_dialogues_the_first_of_train_are_taken():
-    train = [replace(TRAIN[0], dialogue_id=str(number)) for number in range(200)]
-    found = choose_shots(train, TEST[:1], 3).of(TEST[0])
-    assert [shot.dialogue_id for shot in found] == ["2", "1", "0"]
+    train = [replace(said(TRAIN[0], "a match" if n % 3 else "rain"), dialogue_id=str(n)) for n in range(200)]
+    asked = said(TEST[0], "rain")
+    assert [shot.dialogue_id for shot in choose_shots(train, [asked], 3).of(asked)] == ["6", "3", "0"]
