@@ -18,12 +18,23 @@ from typing import Any, Literal
 from iemomecp_dataset.corpora.semeval_json import turn_number
 from iemomecp_dataset.metrics.evaluation.free_pairs import OTHER_EMOTION, free_pairs
 
-__all__ = ["Record", "Role", "json_values", "listed_records", "of_target", "records_of", "turns_of", "without_thoughts"]
+__all__ = [
+    "Record",
+    "Role",
+    "json_values",
+    "listed_records",
+    "of_target",
+    "opened",
+    "records_of",
+    "turns_of",
+    "without_thoughts",
+]
 
 Role = Literal["causes", "context"]
 
 THOUGHTS = "reasoning before the answer (left out)"
 NOT_READ = "records that cannot be read (left out)"
+OTHERS = "other answers in the same text (left out; the last one counts)"
 WORDED = "turns with words around them"
 
 _KEYS: Mapping[str, str] = {
@@ -40,7 +51,7 @@ _LONGEST_REPAIR = 20_000
 
 _THOUGHT_BEGINS = re.compile(r"<(?:think|thinking|thought|reasoning)>|\[THINK\]", re.I)
 _THOUGHT_ENDS = re.compile(r"</(?:think|thinking|thought|reasoning)>|\[/THINK\]", re.I)
-_BETWEEN = re.compile(r"[\s,;]*")
+_BETWEEN = re.compile(r"(?:[0-9]{1,3}[.)]|[\s,;*-]|\band\b)*", re.I)
 _BRACKET = re.compile(r"[{\[]")
 _LAST_COMMA = re.compile(r",(\s*[}\]])")
 _CONSTANTS = {"null": "None", "true": "True", "false": "False"}
@@ -81,8 +92,10 @@ def without_thoughts(text: str) -> str:
     return rest if begun is None else rest[: begun.start()]
 
 
-def listed_records(text: str, target: int | None, aliases: Mapping[str, str]) -> tuple[list[Record], int] | None:
+def listed_records(text: str, target: int | None, aliases: Mapping[str, str]) -> tuple[list[Record], int, int] | None:
     r"""Reads the records of the last JSON value of a known form; those that follow each other are read together.
+
+    Between those that follow each other may be blanks, commas, numbers and bullets of a list, and "and".
 
     Args:
         text: What a system writes.
@@ -90,7 +103,8 @@ def listed_records(text: str, target: int | None, aliases: Mapping[str, str]) ->
         aliases: As in :func:`~iemomecp_dataset.metrics.evaluation.free_pairs.free_pairs`.
 
     Returns:
-        The records, which may be none, and how many further ones cannot be read; None where there is no such value.
+        The records, which may be none, how many further ones cannot be read, and how many other answers, such as
+        earlier ones, the text has; None where there is no such value.
 
     Example:
         >>> text = 'Such as {"target": 1, "causes": [1]}. My answer: {"target": 3, "causes": [2,]}'
@@ -99,23 +113,42 @@ def listed_records(text: str, target: int | None, aliases: Mapping[str, str]) ->
     """
     found: tuple[list[Record], int] | None = None
     bare: tuple[list[Record], int] | None = None
-    last_end = -1
+    last_end, others = -1, 0
+    text = opened(text) if isinstance(opened(text), str) else text
     for value, start, end, inside in json_values(text):
         records = records_of(value, target, aliases)
         if records is None:
             continue
         if isinstance(value, list) and not any(isinstance(entry, dict | list) for entry in value):
             # Of an object that is cut off, or of a reference, it says little.
+            others += bare is not None and not inside
             bare = bare if inside else records
             continue
-        single = isinstance(value, dict) and not any(name in value for name in _LISTS)
+        single = isinstance(value, dict) and not any(_key(name) in _LISTS for name in value)
         if single and found is not None and last_end >= 0 and _BETWEEN.fullmatch(text, last_end, start):
             found = (found[0] + records[0], found[1] + records[1])
         else:
+            others += found is not None
             found = records
         last_end = end if single else -1
+    others += found is not None and bare is not None
     found = bare if found is None else found
-    return None if found is None else (of_target(found[0], target), found[1])
+    return None if found is None else (of_target(found[0], target), found[1], others)
+
+
+def opened(value: Any) -> Any:
+    """Decodes a JSON value that is written once more as a text; any other value is given back.
+
+    Example:
+        >>> opened('"[1]"'), opened("[1]"), opened("none"), opened(1)
+        ('[1]', [1], 'none', 1)
+    """
+    if not isinstance(value, str) or value.lstrip()[:1] not in ('"', "[", "{"):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value
 
 
 def json_values(text: str) -> Iterator[tuple[Any, int, int, bool]]:
@@ -158,7 +191,8 @@ def records_of(value: Any, target: int | None, aliases: Mapping[str, str]) -> tu
     for _ in range(_MOST_VALUES):
         if not isinstance(value, dict):
             break
-        listed = next((value[name] for name in _LISTS if isinstance(value.get(name), list | dict)), None)
+        by_key = {_key(name): opened(entry) for name, entry in value.items()}
+        listed = next((by_key[name] for name in _LISTS if isinstance(by_key.get(name), list | dict)), None)
         if listed is None:
             record = _record(value, target)
             return None if record is None else ([record], 0)

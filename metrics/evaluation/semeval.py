@@ -41,6 +41,7 @@ from iemomecp_dataset.metrics.evaluation.ladder import (
 )
 from iemomecp_dataset.metrics.evaluation.listed_records import (
     NOT_READ,
+    OTHERS,
     THOUGHTS,
     Record,
     listed_records,
@@ -309,13 +310,13 @@ def _freely(
     if found is not None:
         return IN_WORDS, found[0], [*found[1], *[THOUGHTS] * (text is not None and text != entry)], 0
     records = None if text is not None else records_of(entry, None, aliases)
-    return (UNUSABLE, [], [_UNREADABLE], 0) if records is None else _of_records(records, False, aliases)
+    return (UNUSABLE, [], [_UNREADABLE], 0) if records is None else _of_records((*records, 0), False, aliases)
 
 
 def _of_records(
-    listed: tuple[list[Record], int], thought: bool, aliases: Mapping[str, str]
+    listed: tuple[list[Record], int, int], thought: bool, aliases: Mapping[str, str]
 ) -> tuple[str, list[FreePair], list[str], int]:
-    remarks: Counter[str] = Counter({THOUGHTS: int(thought), NOT_READ: listed[1]})
+    remarks: Counter[str] = Counter({THOUGHTS: int(thought), NOT_READ: listed[1], OTHERS: listed[2]})
     pairs: list[FreePair] = []
     unread = 0
     for record in listed[0]:

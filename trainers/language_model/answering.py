@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from iemomecp_dataset.trainers.language_model.asking import Request
 
-__all__ = ["Answer", "Backend", "Failure", "LabelProbabilities", "OnAnswer", "label_probabilities"]
+__all__ = ["BLANKS", "Answer", "Backend", "Failure", "LabelProbabilities", "OnAnswer", "label_probabilities"]
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ class Failure:
     completion_tokens: int = 0
 
 
-_BLANKS = " \t\r\n\u2581\u0120\u010a"
+BLANKS = " \t\r\n\u2581\u0120\u010a"
 """Blanks, and how tokenizers write blanks and line breaks."""
 
 OnAnswer = Callable[[int, Answer | Failure], None]
@@ -189,7 +189,7 @@ def label_probabilities(first_tokens: Mapping[str, float], labels: Sequence[str]
     """
     spellings: dict[str, list[float]] = {}
     for token, value in first_tokens.items():
-        bare = token.strip(_BLANKS)
+        bare = token.strip(BLANKS)
         if bare in labels:
             spellings.setdefault(bare, []).append(value)
     logs = {label: _log_of_sum(values) for label, values in spellings.items()}

@@ -40,6 +40,7 @@ from iemomecp_dataset.metrics.evaluation.ladder import (
 )
 from iemomecp_dataset.metrics.evaluation.listed_records import (
     NOT_READ,
+    OTHERS,
     THOUGHTS,
     Record,
     Role,
@@ -101,6 +102,8 @@ class Reading:
         remarks: What else had to be overlooked, by kind.
         ending: How the answer ended where it did not by itself; else empty.
         text: Of an explanation, the text.
+        nowhere: The listed pairs of turns that the dialogue does not have, each once: what stands in place of target
+            and cause, and the role.
     """
 
     step: str
@@ -111,6 +114,7 @@ class Reading:
     remarks: Mapping[str, int] = field(default_factory=dict)
     ending: str = ""
     text: str = ""
+    nowhere: frozenset[tuple[str, str, Role]] = frozenset()
 
     @property
     def n_kept(self) -> int:
@@ -167,17 +171,18 @@ def read_answer(text: str, reads: Reads, schema: Schema, *, finish_reason: str =
         {'outside the candidates': 1, 'turn outside the dialogue': 1}
     """
     ending = ENDINGS.get(finish_reason, "")
+    if ending == REFUSED:
+        return Reading(UNUSABLE, ending=ending)
     value = _decoded(text)
     if value is not _NOTHING and fits(schema, value):
         records, _ = records_of(value, reads.target, reads.aliases) or ([], 0)
         return _kept(BY_SCHEMA, of_target(records, reads.target), reads, Counter(), ending)
-    if ending == REFUSED:
-        return Reading(UNUSABLE, ending=ending)
     remarks: Counter[str] = Counter()
     text = _answered(text, remarks)
     found = listed_records(text, reads.target, reads.aliases)
     if found is not None:
         remarks[NOT_READ] += found[1]
+        remarks[OTHERS] += found[2]
         return _kept(INSIDE_TEXT, found[0], reads, remarks, ending)
     words = _in_words(text, reads, remarks)
     if words is None:
@@ -302,7 +307,8 @@ def _answered(text: str, remarks: Counter[str]) -> str:
     """The text without the reasoning before the answer."""
     rest = without_thoughts(text)
     remarks[THOUGHTS] += rest != text
-    return rest
+    inner = _decoded(rest)
+    return inner if isinstance(inner, str) else rest  # JSON that is written once more as a JSON string
 
 
 def _in_words(text: str, reads: Reads, remarks: Counter[str]) -> list[Record] | None:
@@ -396,31 +402,35 @@ def _kept(step: str, records: Sequence[Record], reads: Reads, remarks: Counter[s
     """Keeps the listed pairs that can be predicted, each once, and counts the others."""
     refused: Counter[str] = Counter()
     kept: dict[tuple[int, int], Role] = {}
+    nowhere: set[tuple[str, str, Role]] = set()
     emotions: dict[int, str] = {}
     targets: set[int] = set()
     of_target: Counter[tuple[int, Role]] = Counter()
     n_listed = 0
-    aliases = reads.aliases
+    placed: list[tuple[Record, int | None]] = []
+    # A target has one emotion, which is known before any of its pairs is kept: the first one that is stated.
     for record in records:
         turns = turns_of(record.target, remarks)
-        target = turns[0] if len(turns) == 1 else None
-        exists = target is not None and 1 <= target <= reads.n_turns
-        foreign = reads.target is not None and target != reads.target
-        if exists and target is not None and len(targets) < reads.most_records:
+        target = turns[0] if len(turns) == 1 and turns[0] is not None and 1 <= turns[0] <= reads.n_turns else None
+        placed.append((record, target))
+        if target is not None and len(targets) < reads.most_records:
             targets.add(target)
-        over_targets = exists and target not in targets
-        word, kinds = _emotion(record.emotion, aliases)
-        neutral = word in NEUTRAL_EMOTIONS
+        word, kinds = _emotion(record.emotion, reads.aliases)
         remarks.update(kinds)
-        if exists and not over_targets and not foreign and word and target is not None:
-            first = emotions.setdefault(target, word)
-            remarks[SECOND] += first != word
+        if target in targets and target is not None and word and reads.target in (None, target):
+            remarks[SECOND] += emotions.setdefault(target, word) != word
+    for record, target in placed:
+        foreign = reads.target is not None and target != reads.target
+        over_targets = target not in targets
+        word = emotions.get(target or 0) or _emotion(record.emotion, reads.aliases)[0]
+        neutral = word in NEUTRAL_EMOTIONS
         for role, listed in record.lists:
-            for cause in (turn for entry in listed for turn in turns_of(entry, remarks)):
+            for written, cause in ((one, turn) for one in listed for turn in turns_of(one, remarks)):
                 n_listed += 1
                 pair = (target or 0, cause or 0)
-                if not exists or cause is None or not 1 <= cause <= reads.n_turns:
+                if target is None or cause is None or not 1 <= cause <= reads.n_turns:
                     refused[NO_TURN] += 1
+                    nowhere.add((_shown(target, record.target), _shown(cause, written), role))
                 elif neutral:
                     refused[NO_TARGET] += 1
                 elif pair in kept:
@@ -433,7 +443,15 @@ def _kept(step: str, records: Sequence[Record], reads: Reads, remarks: Counter[s
                     kept[pair] = role
                     of_target[pair[0], role] += 1
     pairs = tuple(ReadPair(target, cause, role) for (target, cause), role in kept.items())
-    return Reading(step, pairs, emotions, n_listed, +refused, +remarks, ending)
+    return Reading(step, pairs, emotions, n_listed, +refused, +remarks, ending, nowhere=frozenset(nowhere))
+
+
+def _shown(turn: int | None, written: Any) -> str:
+    """What tells a turn from another one: its number, or else what is written in its place."""
+    if turn is None:
+        turns = turns_of(written, Counter())
+        turn = turns[0] if len(turns) == 1 else None
+    return repr(written) if turn is None else str(turn)
 
 
 def _emotion(value: Any, aliases: Mapping[str, str]) -> tuple[str, list[str]]:

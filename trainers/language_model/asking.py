@@ -193,8 +193,9 @@ class Asking:
     def examples(self, shot: Dialogue) -> list[tuple[str, str]]:
         """Questions about a dialogue of train with their gold answers.
 
-        A shot shows its whole dialogue. Where turns or pairs are asked about, it has one question on a target with a
-        cause, and one on what has none, if there are such, so that neither answer is always right. What an answer
+        A question shows the whole dialogue. Where turns are asked about, a shot is two questions, and its dialogue is
+        shown twice: one on a target with a cause, and one on what has none; where pairs are asked about, it is one for
+        each letter. So no answer is always right. What the dialogue has no example of has no question. What an answer
         cannot state, as an emotion that is not known, is not shown (:meth:`gold_left_out`).
 
         Args:
@@ -202,10 +203,11 @@ class Asking:
         """
         places = [place for place in self._places(shot) if self._can_be_shown(shot, *place)]
         if self.ask != "dialogue":
-            positive = [place for place in places if self._is_positive(shot, *place)]
-            negative = [place for place in places if not self._is_positive(shot, *place)]
+            kinds: dict[int, list[tuple[int | None, int | None]]] = {}
+            for place in places:
+                kinds.setdefault(self._kind(shot, *place), []).append(place)
             # The middle one: neither the first turn, which has no past, nor the last.
-            places = [found[len(found) // 2] for found in (positive, negative) if found]
+            places = [kinds[kind][len(kinds[kind]) // 2] for kind in sorted(kinds)]
             if self.task == "explanations":
                 places = places[:1]
         return [(f"{shot.shown}{self._question(shot, *place)}", self._gold(shot, *place)) for place in places]
@@ -290,14 +292,15 @@ class Asking:
             return self.task != "emotions" or None not in shot.emotions
         return cause is not None or self.task == "explanations" or shot.emotions[target - 1] is not None
 
-    def _is_positive(self, shot: Dialogue, target: int | None, cause: int | None) -> bool:
+    def _kind(self, shot: Dialogue, target: int | None, cause: int | None) -> int:
+        """Which kind of answer is right: of a pair its class id; of a turn 0 where it has a cause, and 1 without."""
         if target is None or self.task == "explanations":
-            return True
+            return 0
         if self.task == "emotions":
-            return shot.emotions[target - 1] not in NEUTRAL_EMOTIONS
+            return int(shot.emotions[target - 1] in NEUTRAL_EMOTIONS)
         if cause is not None:
-            return shot.labels.get((target, cause)) == 0
-        return bool(self._gold_lists(shot, target)["causes"])
+            return shot.labels[target, cause]
+        return int(not self._gold_lists(shot, target)["causes"])
 
     def _gold(self, shot: Dialogue, target: int | None, cause: int | None) -> str:
         if target is not None and cause is not None:

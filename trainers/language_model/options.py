@@ -72,7 +72,11 @@ class LanguageModelOptions:
         group="questions",
     )
     shots: int = option(
-        0, "Dialogues of train that precede with their gold answers.", minimum=0, limit=64, group="questions"
+        0,
+        "Dialogues of train that precede with their gold answers: one; of target two; of pair one for each letter.",
+        minimum=0,
+        limit=64,
+        group="questions",
     )
     shot_choice: ShotChoice = option(
         "similarity", "Which: those most similar to the dialogue, or random ones by --seed.", group="questions"
@@ -99,7 +103,7 @@ class LanguageModelOptions:
     )
     verify: bool = option(
         False,
-        "Look a second time at each proposed target, in a window of turns; pairs can only be left out.",
+        "Look a second time at each proposed target, in a window of turns; pairs are left out, or stay as they are.",
         group="questions",
     )
     seed: int = option(

@@ -15,7 +15,7 @@ from iemomecp_dataset.emotion_table import emotion_table
 from iemomecp_dataset.explanation_table import explanation_table
 from iemomecp_dataset.metrics.thresholds import best_threshold
 from iemomecp_dataset.schema import NEUTRAL_EMOTIONS
-from iemomecp_dataset.trainers.language_model.answering import Answer, label_probabilities
+from iemomecp_dataset.trainers.language_model.answering import BLANKS, Answer, LabelProbabilities, label_probabilities
 from iemomecp_dataset.trainers.language_model.answers import (
     BY_SCHEMA,
     ENDINGS,
@@ -50,25 +50,44 @@ def read(asking: Asking, dialogue: Dialogue, request: Request, answer: Answer | 
         answer: The answer; None where there is none, which is unusable.
 
     Returns:
-        The reading. Of a letter it has the step alone: its probabilities are another matter.
+        The reading. Of a letter it has the step and the ending alone: its probabilities are another matter
+        (:func:`pair_probabilities`). It is valid by its schema where the whole text is a letter. Where the letters are
+        only among the most probable tokens, and the text is something else, the answer counts as one in words.
     """
     if answer is None:
         return Reading(UNUSABLE, ending="without an answer")
     text, finish = answer.text, answer.finish_reason
     if request.schema is None:
-        if answer.first_tokens is not None:
-            known = label_probabilities(answer.first_tokens, request.labels) is not None
-            return Reading(BY_SCHEMA if known else UNUSABLE)
-        letter = letter_of(text, request.labels)
-        ending = ENDINGS.get(finish, "") if finish != "length" else ""  # one token is all that is asked for
-        step = UNUSABLE if letter is None else BY_SCHEMA if text == letter else IN_WORDS
-        return Reading(step, ending=ending)
+        ending = _ending_of_letter(answer)
+        if _of_letters(answer, request.labels) is None:
+            return Reading(UNUSABLE, ending=ending)
+        return Reading(BY_SCHEMA if text.strip(BLANKS) in request.labels else IN_WORDS, ending=ending)
     if asking.task == "explanations":
         return read_explanation(text, request.schema, finish_reason=finish)
     reads = asking.reads(dialogue, request.target)
     if asking.task == "emotions":
         return read_emotions(text, reads, request.schema, finish_reason=finish)
     return read_answer(text, reads, request.schema, finish_reason=finish)
+
+
+def _ending_of_letter(answer: Answer) -> str:
+    """How an answer of one token ended, which is all that is asked for, and so never too few."""
+    return ENDINGS.get(answer.finish_reason, "") if answer.finish_reason != "length" else ""
+
+
+def _of_letters(answer: Answer | None, labels: Sequence[str]) -> LabelProbabilities | None:
+    """The probabilities of the letters; without log-probabilities, 1 for the letter that is written.
+
+    Returns:
+        None where the answer cannot be used: it names no letter, or is a refusal, or was filtered, whatever
+        log-probabilities come with it.
+    """
+    if answer is None or _ending_of_letter(answer):
+        return None
+    if answer.first_tokens is not None:
+        return label_probabilities(answer.first_tokens, labels)
+    letter = letter_of(answer.text, labels)
+    return None if letter is None else LabelProbabilities(tuple(float(label == letter) for label in labels), 0.0)
 
 
 def letter_of(text: str, labels: Sequence[str]) -> str | None:
@@ -90,11 +109,13 @@ class LabelFacts:
         outside: By answer the mass at the first position that is on no letter.
         censored: Letters that were not among the listed tokens.
         unusable: Answers without any letter.
+        letters_alone: Answers that are a letter without log-probabilities.
     """
 
     outside: list[float] = field(default_factory=list)
     censored: int = 0
     unusable: int = 0
+    letters_alone: int = 0
 
     def as_record(self) -> dict[str, Any]:
         """As a record states them."""
@@ -103,6 +124,7 @@ class LabelFacts:
             "mass_outside_labels_largest": max(self.outside, default=None),
             "labels_censored": self.censored,
             "answers_without_a_label": self.unusable,
+            "answers_without_log_probabilities": self.letters_alone,
         }
 
 
@@ -166,34 +188,29 @@ def pair_probabilities(
         facts: Receives counts.
 
     Returns:
-        Probabilities; decisions where the answers have no log-probabilities. A candidate that was not asked about, or
-        without a usable answer, is a non-pair with probability 1.
+        Probabilities; decisions where any usable answer has no log-probabilities, since a letter alone cannot be ranked
+        among probabilities. A candidate that was not asked about, or without a usable answer, is a non-pair with
+        probability 1.
     """
     table = corpus.tables[split]
     n_classes = len(corpus.class_names)
     of_pair: dict[tuple[str, int, int], tuple[float, ...]] = {}
-    ranked = False
     for request, answer in zip(requests, answers, strict=True):
-        values: tuple[float, ...] | None = None
-        if answer is not None and answer.first_tokens is not None:
-            ranked = True
-            probabilities = label_probabilities(answer.first_tokens, request.labels)
-            if probabilities is not None:
-                facts.outside.append(probabilities.outside)
-                facts.censored += probabilities.censored
-                values = probabilities.probabilities
-        elif answer is not None:
-            letter = letter_of(answer.text, request.labels)
-            values = None if letter is None else tuple(float(label == letter) for label in request.labels)
-        if values is None:
+        found = _of_letters(answer, request.labels)
+        if found is None or answer is None:
             facts.unusable += 1
+            continue
+        of_pair[request.dialogue_id, request.target or 0, request.cause or 0] = found.probabilities
+        if answer.first_tokens is None:
+            facts.letters_alone += 1
         else:
-            of_pair[request.dialogue_id, request.target or 0, request.cause or 0] = values
+            facts.outside.append(found.outside)
+            facts.censored += found.censored
     keys = list(zip(*(column.tolist() for column in table.keys), strict=True))
     non_pair = tuple(float(number == n_classes - 1) for number in range(n_classes))
     values_of = np.array([of_pair.get(key, non_pair) for key in keys], dtype=np.float64).reshape(-1, n_classes)
     asked = np.array([key in of_pair for key in keys], dtype=np.bool_)
-    if not ranked:
+    if facts.letters_alone or not facts.outside:
         return PairPredictions(values_of.argmax(axis=1).astype(np.int64), asked)
     return PairPredictions(values_of, asked)
 

@@ -27,7 +27,6 @@ from iemomecp_dataset.corpus import Corpus
 from iemomecp_dataset.files import make_folder, write_text
 from iemomecp_dataset.metrics.evaluation.free_pairs import OTHER_EMOTION
 from iemomecp_dataset.metrics.evaluation.gold import gold_split
-from iemomecp_dataset.metrics.evaluation.ladder import NO_TURN
 from iemomecp_dataset.metrics.scoring import decide
 from iemomecp_dataset.metrics.set_scores import pair_set, set_scores
 from iemomecp_dataset.trainers.language_model.answering import Answer
@@ -73,6 +72,7 @@ class AnsweredSplit:
         verified: Counts of the answers of a second look at proposed targets.
         pairs_left_out: Pairs that the second look left out.
         unanswered: Requests of any kind without an answer.
+        other_roles: Pairs that the second look gives another role, which they do not get.
         n_predicted: Pairs that are predicted by their probabilities; 0 until they are decided.
     """
 
@@ -85,6 +85,7 @@ class AnsweredSplit:
     verified: Ladder = field(default_factory=Ladder)
     pairs_left_out: int = 0
     unanswered: int = 0
+    other_roles: int = 0
     n_predicted: int = 0
 
     @property
@@ -241,9 +242,10 @@ def _pairs(
     decision = Decision(None, None if ranked else "system")
     if ranked and "validation" in predicted:
         decision = Decision(threshold_on(corpus, "validation", predicted["validation"]), "validation")
-    if ranked:
+    if asking.ask == "pair":
         for split, found in answered.items():
-            found.n_predicted = int((decide(np.asarray(predicted[split].values), decision.threshold) == 0).sum())
+            values = predicted[split].values
+            found.n_predicted = int(((decide(values, decision.threshold) if ranked else values) == 0).sum())
     triples = _triples(corpus, predicted) if asking.ask != "pair" else {}
     record = run_results(
         corpus,
@@ -298,7 +300,16 @@ def _triples(corpus: Corpus, predicted: Mapping[str, PairPredictions]) -> dict[s
 
 def _with_wrong(scores: Mapping[str, Any], n_gold: int, answered: AnsweredSplit) -> dict[str, Any]:
     """Precision and F1 if the listed pairs of turns that do not exist count as wrong predictions."""
-    wrong = sum(reading.refused.get(NO_TURN, 0) for reading in answered.readings)
+    # A set of pairs, as what is scored is; context is no pair of these scores.
+    wrong = len(
+        {
+            (dialogue, target, cause)
+            for dialogue, of_dialogue in answered.by_dialogue.items()
+            for reading in of_dialogue
+            for target, cause, role in reading.nowhere
+            if role == "causes"
+        }
+    )
     precision, recall = float(scores["pair_precision"]), float(scores["pair_recall"])
     # Nothing is correct where precision is 0; without gold nothing can be, and recall may be NaN.
     n_correct = round(recall * n_gold) if precision > 0 else 0
@@ -370,7 +381,11 @@ def _reading_record(found: AnsweredSplit, labels: LabelFacts, asking: Asking) ->
         # The pairs kept of first and second answers, less those that a second look leaves out.
         "pairs_predicted": found.n_predicted or sum(reading.n_kept for reading in found.readings),
         "asked_again": found.again.as_record() if found.again.answers else None,
-        "second_look": {**found.verified.as_record(), "pairs_left_out": found.pairs_left_out}
+        "second_look": {
+            **found.verified.as_record(),
+            "pairs_left_out": found.pairs_left_out,
+            "pairs_of_another_role": found.other_roles,
+        }
         if found.verified.answers
         else None,
         **(labels.as_record() if asking.ask == "pair" else {}),

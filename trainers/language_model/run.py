@@ -234,14 +234,14 @@ def _answered(
     ladder, again = Ladder(), Ladder()
     for reading in readings:
         ladder.add(reading)
-    for answer in answers:
+    for request, answer in zip(requests, answers, strict=True):
         if answer is not None:
-            usage.add(answer)
+            usage.add(answer, sender.key(request))
     unusable = [
         place
         for place, (reading, answer) in enumerate(zip(readings, answers, strict=True))
-        # The letters of the same request have the same probabilities again.
-        if reading.step == UNUSABLE and answer is not None and answer.first_tokens is None
+        # The letters of the same request have the same probabilities again, unless it was refused.
+        if reading.step == UNUSABLE and answer is not None and (answer.first_tokens is None or reading.ending)
     ]
     unanswered = sum(answer is None for answer in answers)
     if options.ask_again and unusable and not sender.backend.repeats:
@@ -251,14 +251,15 @@ def _answered(
                 unanswered += 1
                 again.add(Reading(UNUSABLE, ending="without an answer"))
                 continue
-            usage.add(answer)
+            usage.add(answer, f"again {sender.key(requests[place])}")
             reading = read(asking, by_id[requests[place].dialogue_id], requests[place], answer)
             again.add(reading)
             if reading.step != UNUSABLE:
                 answers[place], readings[place] = answer, reading
     verified, n_before = Ladder(), sum(len(reading.pairs) for reading in readings)
+    other_roles = 0
     if options.verify:
-        readings, lacking = second_look(asking, by_id, requests, readings, sender, usage, verified)
+        readings, lacking, other_roles = second_look(asking, by_id, requests, readings, sender, usage, verified)
         unanswered += lacking
     return AnsweredSplit(
         requests,
@@ -270,6 +271,7 @@ def _answered(
         verified,
         n_before - sum(len(reading.pairs) for reading in readings),
         unanswered,
+        other_roles,
     )
 
 

@@ -62,9 +62,19 @@ class Usage:
     latencies: list[float] = field(default_factory=list)
     structures: Counter[str] = field(default_factory=Counter)
     served: set[str] = field(default_factory=set)
+    _counted: set[str] = field(default_factory=set)
 
-    def add(self, answer: Answer) -> None:
-        """Counts an answer."""
+    def add(self, answer: Answer, key: str | None = None) -> None:
+        """Counts an answer.
+
+        Args:
+            answer: The answer.
+            key: The key of its request; equal ones are sent, and counted, once.
+        """
+        if key is not None:
+            if key in self._counted:
+                return
+            self._counted.add(key)
         self.answers += 1
         self.prompt_tokens += answer.prompt_tokens
         self.cached_tokens += answer.cached_tokens

@@ -1,4 +1,7 @@
-"""A second look at each target that was proposed, in a window of turns around it; it can only leave pairs out."""
+"""A second look at each target that was proposed, in a window of turns around it; it can only leave pairs out.
+
+A pair that stays keeps its role, also where the second look names the other one, which is counted.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ def second_look(
     sender: Sender,
     usage: Usage,
     ladder: Ladder,
-) -> tuple[list[Reading], int]:
+) -> tuple[list[Reading], int, int]:
     """Asks about every target that the answers propose.
 
     Args:
@@ -41,8 +44,8 @@ def second_look(
         ladder: Receives how they were read.
 
     Returns:
-        The readings with the pairs that are left, and how many of the second requests have no answer. Where a second
-        answer is unusable, the pairs stay.
+        The readings with the pairs that are left, how many of the second requests have no answer, and how many pairs
+        the second look gives another role, which they do not get. Where a second answer is unusable, the pairs stay.
     """
     proposed = [
         (place, found)
@@ -50,14 +53,14 @@ def second_look(
         for found in _questions(asking, dialogues[request.dialogue_id], request, reading)
     ]
     answers = sender.answers([request for _, request in proposed])
-    kept = list(readings)
+    kept, n_other_role = list(readings), 0
     for (place, request), answer in zip(proposed, answers, strict=True):
         if answer is not None:
-            usage.add(answer)
-            kept[place] = _left(
-                kept[place], request, _read(asking, dialogues[request.dialogue_id], request, answer, ladder)
-            )
-    return kept, sum(answer is None for answer in answers)
+            usage.add(answer, sender.key(request))
+            second = _read(asking, dialogues[request.dialogue_id], request, answer, ladder)
+            kept[place], differing = _left(kept[place], request, second)
+            n_other_role += differing
+    return kept, sum(answer is None for answer in answers), n_other_role
 
 
 def _questions(asking: Asking, dialogue: Dialogue, request: Request, reading: Reading) -> Iterator[Request]:
@@ -100,8 +103,11 @@ def _read(asking: Asking, dialogue: Dialogue, request: Request, answer: Answer, 
     return reading
 
 
-def _left(first: Reading, request: Request, second: Reading) -> Reading:
+def _left(first: Reading, request: Request, second: Reading) -> tuple[Reading, int]:
+    """The first reading with the pairs that a second look leaves, and of how many it names another role."""
     if second.step == UNUSABLE:
-        return first
-    others = tuple(pair for pair in first.pairs if pair.target != request.target)
-    return replace(first, pairs=(*others, *second.pairs))
+        return first, 0
+    roles = {(pair.target, pair.cause): pair.role for pair in second.pairs}
+    pairs = tuple(pair for pair in first.pairs if pair.target != request.target or (pair.target, pair.cause) in roles)
+    differing = sum(pair.role != roles[pair.target, pair.cause] for pair in pairs if (pair.target, pair.cause) in roles)
+    return replace(first, pairs=pairs), differing

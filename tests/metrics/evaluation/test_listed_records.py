@@ -39,6 +39,10 @@ def test_an_example_or_a_draft_is_not_the_answer():
 def test_objects_that_follow_each_other_are_one_answer_and_one_further_on_is_another():
     lines = '{"target": 3, "causes": [1]}\n{"target": 4, "causes": [4]}'
     assert found(lines) == [(3, 1), (4, 4)]
+    for between in ("\n2. ", "\n2) ", "\n- ", "\n* ", " and ", ", "):
+        text = f'1. {{"target": 3, "causes": [1]}}{between}{{"target": 4, "causes": [4]}}'
+        assert found(text) == [(3, 1), (4, 4)]
+        assert listed_records(text, None, {})[1:] == (0, 0)
     assert found('{"target": 3, "causes": [1]} would be wrong. {"target": 4, "causes": [4]}') == [(4, 4)]
 
 
@@ -68,7 +72,7 @@ def test_usable_json_is_read_in_whatever_form(text):
 
 def test_an_entry_that_cannot_be_read_leaves_the_others():
     text = '{"records": [7, {"target": 3, "causes": [1]}, {"x": 1}]}'
-    records, n_bad = listed_records(text, None, {})
+    records, n_bad, _ = listed_records(text, None, {})
     assert ([record.target for record in records], n_bad) == ([3], 2)
     assert listed_records('{"records": [7, {"x": 1}]}', None, {}) is None
 
@@ -106,3 +110,15 @@ def test_any_text_is_read_or_not_and_a_whole_answer_at_its_end_is(text, target, 
         assert (records := records_of(value, target, {})) is None or records[1] >= 0
     if answer and "{" not in text and "[" not in text:
         assert found(f"{text} {answer}") == [(3, 1)]
+
+
+def test_what_another_answer_in_the_same_text_has_replaced_is_counted():
+    assert listed_records(f"{OTHER} No: {OTHER} No: {ONE}", None, {})[2] == 2
+    assert listed_records(f"{ONE} as in [2].", 3, {})[2] == 1
+    assert listed_records(ONE, None, {})[2] == 0
+
+
+def test_keys_in_capitals_and_json_within_a_json_text_are_read():
+    assert found(ONE.replace("records", "Records").replace("causes", "CAUSES")) == [(3, 1)]
+    assert found(json.dumps(ONE)) == [(3, 1)]
+    assert found(json.dumps({"Answer": ONE})) == [(3, 1)]

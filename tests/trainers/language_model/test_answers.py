@@ -215,8 +215,9 @@ def test_an_answer_that_is_cut_off_is_counted_and_read_as_far_as_it_is_complete(
 
 
 def test_a_refusal_is_unusable_whatever_it_says():
-    found = read_answer("I cannot help with 3_joy, 1", READS, SCHEMA, finish_reason="refusal")
-    assert (found.step, found.ending) == (UNUSABLE, "refused")
+    for text in ("I cannot help with 3_joy, 1", answer(record(3, "joy", 1))):
+        found = read_answer(text, READS, SCHEMA, finish_reason="refusal")
+        assert (found.step, found.ending, found.pairs) == (UNUSABLE, "refused", ())
 
 
 def test_roles_are_told_apart_and_a_pair_has_one():
@@ -239,6 +240,37 @@ def test_emotions_and_explanations_have_the_same_steps():
     steps = [read_explanation(text, explanation_schema()).step for text in
              ('{"explanation": "a"}', '```{"explanation": "a", "b": 1}```', "a", "  ")]  # fmt: skip
     assert steps == list(STEPS)
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "kept"), [("neutral", "joy", 0), ("joy", "neutral", 2), (None, "neutral", 0)]
+)
+def test_a_target_has_the_emotion_that_is_stated_first_and_keeps_no_pair_where_that_is_neutral(first, then, kept):
+    found = read_answer(answer(record(3, first, 1), record(3, then, 2)), READS, SCHEMA)
+    assert (found.listed, found.n_kept, found.emotions) == (2, kept, {3: first or then})
+    assert dict(found.refused) == ({} if kept else {NO_TARGET: 2})
+    assert found.remarks.get("another emotion for the same target (the first one is kept)", 0) == bool(first)
+
+
+def test_pairs_of_turns_that_do_not_exist_are_a_set_with_roles():
+    text = json.dumps({"records": [{"target": 3, "causes": [9, 9, "x"], "context": [9]}, record(8, "joy", 1, 1)]})
+    found = read_answer(text, READS, SCHEMA)
+    assert found.refused == {NO_TURN: 6}
+    assert found.nowhere == {("3", "9", "causes"), ("3", "'x'", "causes"), ("3", "9", "context"), ("8", "1", "causes")}
+
+
+def test_the_cap_of_contexts_is_not_that_of_causes():
+    reads = Reads(4, PAST, EMOTIONS, most_causes=2)
+    text = json.dumps({"records": [{"target": 4, "causes": [1, 2], "context": [3, 4]}]})
+    found = read_answer(text, reads, dialogue_schema(4, EMOTIONS[1:], True))
+    assert (found.n_kept, dict(found.refused)) == (4, {})
+
+
+def test_a_filtered_text_is_no_explanation_and_a_filtered_list_is_read_as_far_as_it_goes():
+    found = read_explanation("Because", explanation_schema(), finish_reason="content_filter")
+    assert (found.step, found.text, found.ending) == (UNUSABLE, "", "content filter")
+    found = read_answer("3_joy, 1", READS, SCHEMA, finish_reason="content_filter")
+    assert (found.step, found.pairs, found.ending) == (IN_WORDS, (ReadPair(3, 1),), "content filter")
 
 
 LOOSE = st.one_of(st.integers(-2, 9), st.text(max_size=4), st.none(), st.booleans(), st.floats(allow_nan=False))

@@ -105,14 +105,17 @@ def test_later_turns_are_spoken_of_where_they_are_candidates():
     assert "0 % earlier and 0 % later turns" in base_rates(forward, "pairs")
 
 
-def test_shots_precede_the_question_with_both_kinds_of_answers(corpus):
+def test_shots_precede_the_question_with_all_kinds_of_answers(corpus):
     made = asking(task_of(corpus), "pair", corpus)
     train, test = dialogues_of(corpus, "train"), dialogues_of(corpus, "test")
     (first, *_) = made.requests(test[0], train)
-    assert [message["role"] for message in first.messages] == ["system", *["user", "assistant"] * 4, "user"]
+    assert [message["role"] for message in first.messages] == [
+        "system",
+        *["user", "assistant"] * 2 * len(made.labels),
+        "user",
+    ]
     answers = {message["content"] for message in first.messages if message["role"] == "assistant"}
-    assert "A" in answers < {*made.labels, ""}
-    assert len(answers) > 1
+    assert answers == set(made.labels)
 
 
 def test_base_rates_are_those_of_train():
@@ -129,3 +132,31 @@ def test_emotions_are_asked_for_too():
     (request,) = made.requests(dialogues_of(corpus, "test")[1], dialogues_of(corpus, "train")[:1])
     assert json.loads(request.messages[2]["content"]) == {"emotions": ["neutral", "joy", "neutral", "joy"]}
     assert request.schema["properties"]["emotions"]["maxItems"] == 3
+
+
+def test_a_shot_of_pairs_shows_every_letter_and_of_each_the_middle_example():
+    corpus = two_dialogue_corpus(3)
+    shot = replace(
+        dialogues_of(corpus, "train")[1], labels={(1, 1): 0, (2, 1): 2, (2, 2): 0, (3, 1): 1, (3, 3): 0, (4, 1): 2}
+    )
+    shot = replace(shot, candidates=tuple(shot.labels))
+    shown = asking("roles", "pair", corpus).examples(shot)
+    assert [letter for _, letter in shown] == ["A", "B", "C"]
+    turns = [question.rsplit("\n\n", 1)[1] for question, _ in shown]
+    for turn, question in zip((2, 1, 1), turns, strict=True):
+        assert f"turn {turn}, " in question.split(", to an emotion")[0]
+    assert "turn 2, " in turns[0].split("to an emotion")[1]
+    assert all(question.count("Conversation:") == 1 for question, _ in shown)
+
+
+def test_of_many_gold_causes_the_last_are_shown_as_the_nearest():
+    corpus = two_dialogue_corpus(2)
+    shot = replace(dialogues_of(corpus, "train")[1], labels={(2, cause): 0 for cause in range(1, 12)})
+    record = json.loads(asking("pairs", "target", corpus)._gold(shot, 2, None))
+    assert record["causes"] == list(range(4, 12))
+
+
+def test_a_distance_is_counted_from_the_target_back():
+    dialogue = dialogues_of(two_dialogue_corpus(2), "train")[0]
+    past = replace(dialogue, labels={(3, 2): 0, (3, 1): 0}, candidates=((3, 2), (3, 1)))
+    assert "0 % are the target itself, 50 % the turn before it and 50 % earlier turns" in base_rates([past], "pairs")

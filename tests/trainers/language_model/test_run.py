@@ -31,6 +31,7 @@ from iemomecp_dataset.trainers.language_model.answers import BY_SCHEMA, IN_WORDS
 from iemomecp_dataset.trainers.language_model.asking import dialogues_of
 from iemomecp_dataset.trainers.language_model.options import LanguageModelOptions
 from iemomecp_dataset.trainers.language_model.recording import settings_of
+from iemomecp_dataset.trainers.language_model.sending import Usage
 
 pytest.importorskip("openai")
 
@@ -117,6 +118,27 @@ def test_pairs_of_turns_that_do_not_exist_are_counted_and_told_as_wrong(asked, m
     wrong = record.extra["language_model"]["with_turns_that_do_not_exist_as_wrong_pairs"]["test"]
     n_gold = record.counts["test"]["gold_pairs"]
     assert wrong["pair_precision"] == pytest.approx(n_gold / (n_gold + 10))
+
+
+def test_wrong_pairs_are_a_set_as_others_are(asked, model):
+    def script(body):
+        record = {"target": 1, "emotion": "joy", "causes": [90, 90, 91]}
+        return json.dumps({"records": [*model.records(body), record, record]})
+
+    record, _ = asked(script, split="test")
+    assert reading(record)["pairs_refused"] == {NO_TURN: 30}
+    assert record.extra["language_model"]["with_turns_that_do_not_exist_as_wrong_pairs"]["test"]["pairs"] == 10
+
+
+def test_contexts_of_turns_that_do_not_exist_are_no_wrong_pairs():
+    from iemomecp_dataset.trainers.language_model.answers import Reading
+    from iemomecp_dataset.trainers.language_model.recording import AnsweredSplit, _with_wrong
+
+    nowhere = frozenset({("1", "90", "causes"), ("1", "90", "context"), ("1", "91", "context")})
+    requests = [SimpleNamespace(dialogue_id=name) for name in ("one", "one", "two")]
+    answered = AnsweredSplit(requests, [None] * 3, [Reading(BY_SCHEMA, nowhere=nowhere)] * 3)
+    found = _with_wrong({"pair_precision": 1.0, "pair_recall": 1.0}, 2, answered)
+    assert (found["pairs"], found["pair_precision"]) == (2, 0.5)
 
 
 def test_second_answers_are_among_what_is_counted_as_predicted_and_as_wrong(asked, model):
@@ -733,6 +755,60 @@ def test_a_second_look_can_only_leave_pairs_out_and_is_counted(asked, model, cor
     assert first.settings["verify"] is False
     with pytest.raises(UsageError, match="--verify looks again"):
         asked(script, "other", ask="pair", verify=True)
+
+
+def test_a_second_look_changes_no_role_and_says_how_often_it_names_another():
+    from iemomecp_dataset.trainers.language_model.answers import Reading, ReadPair
+    from iemomecp_dataset.trainers.language_model.verifying import _left
+
+    first = Reading(BY_SCHEMA, (ReadPair(3, 1), ReadPair(3, 2, "context"), ReadPair(4, 1), ReadPair(3, 3)))
+    second = Reading(BY_SCHEMA, (ReadPair(3, 1, "context"), ReadPair(3, 2, "context")))
+    left, differing = _left(first, SimpleNamespace(target=3), second)
+    assert (left.pairs, differing) == (first.pairs[:3], 1)
+    assert _left(first, SimpleNamespace(target=3), Reading(UNUSABLE)) == (first, 0)
+
+
+def test_answers_that_may_quote_a_corpus_are_not_in_the_run_folder(asked, model, tmp_path):
+    record, _ = asked(lambda body: f"My answer about the train is late: {model.gold(body)}", split="test")
+    assert record.metrics["test"]["pair_f1"] == 1
+    for path in (tmp_path / "run").glob("*.json*"):
+        assert "the train is late" not in path.read_text()
+
+
+def test_a_pair_without_an_emotion_is_wrong_where_emotions_are_scored(asked, model):
+    def script(body):
+        return json.dumps({"pairs": [[one["target"], cause] for one in model.records(body) for cause in one["causes"]]})
+
+    record, _ = asked(script, split="test")
+    assert record.metrics["test"]["pair_f1"] == 1
+    assert [record.extra["triples"]["test"][letter]["pair_f1"] for letter in "CD"] == [0, 0]
+
+
+def test_latencies_are_those_that_half_and_one_in_twenty_answers_are_slower_than():
+    from iemomecp_dataset.trainers.language_model.recording import _usage_record
+
+    sender = SimpleNamespace(attempts=0, sent=0, hits=0, failures={}, seconds=0.0, lost=Usage(), cost=lambda _: None)
+    found = _usage_record(Usage(latencies=list(range(101))), sender)
+    assert (found["latency_p50"], found["latency_p95"]) == (50, 95)
+
+
+def test_the_second_question_has_no_shots_before_it(asked, model):
+    _, server = asked(model.self_and_previous, split="test", limit=1, shots=1, verify=True, ask_again=False)
+    lengths = {len(body["messages"]): body["messages"][-1]["content"] for body in server.bodies}
+    assert {n: "An earlier look" in content for n, content in lengths.items()} == {4: False, 2: True}
+
+
+def test_equal_requests_are_counted_as_often_as_they_are_sent(asked, model, corpus, monkeypatch):
+    rows = {**corpus.rows, "test": [corpus.rows["test"][0], {**corpus.rows["test"][0], "dialogue_id": "copy"}]}
+    twice = corpus_of(rows, config_name="ecf", emotion_names=corpus.emotion_names)
+    monkeypatch.setattr(running, "load_corpus", lambda *_, **__: twice)
+    record, server = asked(model.gold, split="test", shots=1, shot_choice="random")
+    usage = record.extra["language_model"]["usage"]
+    assert (server.n_requests, reading(record)["answers"]) == (1, 2)
+    assert (usage["answers"], usage["prompt_tokens"], usage["cached_prompt_tokens"]) == (1, 100, 40)
+    chosen = ("base_rates", "shot_choice", "shot_encoder")
+    assert {name: record.settings[name] for name in chosen} == {
+        "base_rates": True, "shot_choice": "random", "shot_encoder": None}  # fmt: skip
 
 
 def test_a_run_that_stops_before_it_has_asked_again_is_not_finished(asked):

@@ -38,3 +38,8 @@ def test_roles_have_a_second_list_and_explanations_a_text():
     assert fits(target_schema(2, ("joy",), True), {"emotion": "joy", "causes": [2], "context": []})
     assert not fits(target_schema(2, ("joy",), True), {"emotion": "joy", "causes": [2]})
     assert fits(explanation_schema(), {"explanation": ""})
+
+
+def test_every_field_is_required():
+    record = SCHEMA["properties"]["records"]["items"]
+    assert (SCHEMA["required"], record["required"]) == (["records"], ["target", "emotion", "causes"])

@@ -53,3 +53,17 @@ def test_an_encoder_compares_dialogues_and_is_named(tiny_encoder):
     assert similar.shape == (1, 3)
     assert similar.max() == pytest.approx(similar[0, 1]) == pytest.approx(1.0)
     assert (similar <= 1 + 1e-6).all()
+
+
+def test_words_are_weighted_by_train_alone():
+    train = [said(TRAIN[0], text) for text in ("the rain", "rain again", "the match")]
+    asked = said(TEST[0], "rain match")
+    others = [said(TEST[0], f"match {number}") for number in range(20)]
+    # "match" is rare in train, and frequent in what is asked about.
+    assert choose_shots(train, [asked, *others], 1).of(asked)[0].dialogue_id == "the match"
+
+
+def test_of_equally_similar_dialogues_the_first_of_train_are_taken():
+    train = [replace(said(TRAIN[0], "a match" if n % 3 else "rain"), dialogue_id=str(n)) for n in range(200)]
+    asked = said(TEST[0], "rain")
+    assert [shot.dialogue_id for shot in choose_shots(train, [asked], 3).of(asked)] == ["6", "3", "0"]

@@ -6,7 +6,6 @@ import copy
 import importlib.util
 import inspect
 import json
-import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -227,20 +226,18 @@ class LocalModel:
         return ids.to(self._device), mask.to(self._device)
 
     def _letters(self, batch: Sequence[_Encoded], shared: int) -> list[Answer]:
-        """Log-probabilities of the letters right after the request."""
+        """Log-probabilities of the letters right after the request, and the most probable token as the text."""
         labels = batch[0].request.labels
         spelled = self._label_tokens(labels)
         tokens = [one.ids for one in batch]
         scores, cached = self._next_scores(tokens, shared, [token for _, token in spelled.values()])
         values = scores[:, [token for _, token in spelled.values()]].tolist()
         answers = []
-        for one, row in zip(batch, values, strict=True):
-            masses = dict.fromkeys(labels, 0.0)
-            for (label, _), value in zip(spelled.values(), row, strict=True):
-                masses[label] += math.exp(value)
+        # What the model would write: nothing holds it to the letters, and it may be none of them.
+        for one, row, written in zip(batch, values, scores.argmax(dim=-1).tolist(), strict=True):
             answers.append(
                 Answer(
-                    text=max(labels, key=masses.__getitem__),
+                    text=self._tokenizer.decode([written]),
                     first_tokens=dict(zip(spelled, row, strict=True)),
                     prompt_tokens=len(one.ids),
                     cached_tokens=cached,
