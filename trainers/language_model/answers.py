@@ -219,7 +219,8 @@ def read_emotions(text: str, reads: Reads, schema: Schema, *, finish_reason: str
     words: list[Any] | None = None
     # An example or a draft precedes an answer.
     for found in reversed(candidates):
-        listed = found.get("emotions", found.get("emotion")) if isinstance(found, dict) else found
+        keys = _by_key(found) if isinstance(found, dict) else {}
+        listed = keys.get("emotions", keys.get("emotion")) if keys else found
         if isinstance(listed, str):
             listed = [listed]
         if isinstance(listed, list) and listed:
@@ -268,8 +269,9 @@ def read_explanation(text: str, schema: Schema, *, finish_reason: str = "stop") 
     remarks: Counter[str] = Counter()
     text = _answered(text, remarks)
     for found in reversed([one for one, *_ in json_values(text)]):
-        if isinstance(found, dict) and isinstance(found.get("explanation"), str):
-            return Reading(INSIDE_TEXT, text=_one_line(found["explanation"]), remarks=+remarks, ending=ending)
+        explanation = _by_key(found).get("explanation") if isinstance(found, dict) else None
+        if isinstance(explanation, str):
+            return Reading(INSIDE_TEXT, text=_one_line(explanation), remarks=+remarks, ending=ending)
     if not text.strip() or ending in (REFUSED, FILTERED):
         return Reading(UNUSABLE, remarks=+remarks, ending=ending)
     return Reading(IN_WORDS, text=_one_line(text), remarks=+remarks, ending=ending)
@@ -301,6 +303,11 @@ def _decoded(text: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         return _NOTHING
+
+
+def _by_key(value: Mapping[str, Any]) -> dict[str, Any]:
+    """The entries of an object by their keys in small letters."""
+    return {key.strip().lower(): entry for key, entry in value.items()}
 
 
 def _answered(text: str, remarks: Counter[str]) -> str:

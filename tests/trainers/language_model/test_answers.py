@@ -147,6 +147,8 @@ def test_what_a_model_thinks_before_it_answers_is_no_answer_and_counted():
     text = '<think>{"emotions": ["joy", "joy"]}</think> {"emotions": ["joy", "anger"]}'
     reads = Reads(2, frozenset(), EMOTIONS)
     assert read_emotions(text, reads, emotions_schema(2, EMOTIONS)).emotions == {1: "joy", 2: "anger"}
+    assert read_emotions('{"Emotions": ["joy", "anger"]}', reads, emotions_schema(2, EMOTIONS)).emotions[2] == "anger"
+    assert read_explanation('{"Explanation": "Ann won."}', explanation_schema()).text == "Ann won."
     text = '<think>Why?</think> {"explanation": "Ann won.", "sure": true}'
     assert read_explanation(text, explanation_schema()).text == "Ann won."
 
