@@ -245,7 +245,8 @@ def _pairs(
     if asking.ask == "pair":
         for split, found in answered.items():
             values = predicted[split].values
-            found.n_predicted = int(((decide(values, decision.threshold) if ranked else values) == 0).sum())
+            decided = decide(values.astype(np.float64), decision.threshold) if ranked else values
+            found.n_predicted = int((decided == 0).sum())
     triples = _triples(corpus, predicted) if asking.ask != "pair" else {}
     record = run_results(
         corpus,
