@@ -562,6 +562,7 @@ _SCRIPTS = {
     "export": "python scripts/export_conversations.py",
     "export-for": "python scripts/export_for.py",
     "import-from": "python scripts/import_from.py",
+    "llm": "python trainers/llm.py",
     "train fusion": "accelerate launch trainers/fusion.py",
     "train roberta": "accelerate launch trainers/roberta.py",
     "train wavlm": "accelerate launch trainers/wavlm.py",

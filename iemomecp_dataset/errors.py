@@ -82,6 +82,10 @@ class TrainingError(IemomecpError, RuntimeError):
     """A training run that cannot continue, because its loss is not finite, say."""
 
 
+class EndpointError(IemomecpError, RuntimeError):
+    """A language model, or the server that has it, gave no answer."""
+
+
 def did_you_mean(name: str, options: Iterable[str], *, see: str = "") -> str:
     """Suggests names, for an error about an unknown one.
 

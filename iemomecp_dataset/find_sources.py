@@ -30,7 +30,7 @@ from iemomecp_dataset.sources.ecpec import ECPEC_SOURCE, find_ecpec
 from iemomecp_dataset.sources.full_splits import find_full_splits
 from iemomecp_dataset.sources.iemocap_release import IEMOCAP_SOURCE, ROOT_NAMES, IemocapFiles, find_iemocap
 
-__all__ = ["find_inputs", "folder_as_name"]
+__all__ = ["find_inputs", "folder_as_name", "texts_are_synthetic"]
 
 _ECPEC_NAMES = ("ECPEC", "ConvECPE")
 _MOST_NAMES = 200
@@ -358,6 +358,27 @@ def _missing(what: str, name: str, option: str, how_to_obtain: str, options: Loa
     return (
         f"{what[0].upper()}{what[1:]}: missing ({looked}; {option}= names another place). To obtain: {how_to_obtain}."
     )
+
+
+def texts_are_synthetic(options: LoadOptions) -> bool:
+    """Tells whether the texts of IEMO-MECP are a program's, so that no licence holds for them.
+
+    A merge is called synthetic where any of its folders is marked; here the folders that texts come from are asked
+    alone, each for a mark of its own, so that synthetic labels make no text of IEMOCAP free.
+
+    Args:
+        options: What is loaded; of a configuration that is not IEMO-MECP's it tells nothing.
+
+    Returns:
+        Whether IEMOCAP and ConvECPE, those of them that are there, are marked as synthetic.
+    """
+    found = (
+        options.iemocap_root or _first(options.data_dir, ROOT_NAMES),
+        options.convecpe_root or _first(options.data_dir, _ECPEC_NAMES),
+        options.full_root,
+    )
+    folders = [folder.resolve() for folder in found if folder is not None]
+    return bool(folders) and all((folder / SYNTHETIC_FILE).is_file() for folder in folders)
 
 
 def _is_synthetic(options: LoadOptions, *parts: Path) -> bool:

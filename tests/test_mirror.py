@@ -62,6 +62,8 @@ TESTED_BY = {
     "iemomecp_dataset/schema.py": "iemomecp_dataset/test_builder.py",
     "iemomecp_dataset/sources/*": "iemomecp_dataset/test_bad_inputs.py",
     "iemomecp_dataset/synthetic/*": "iemomecp_dataset/synthetic/test_corpus.py",
+    "trainers/language_model/*": "trainers/language_model/test_run.py",
+    "trainers/llm.py": "trainers/language_model/test_run.py",
     "metrics/pair_inputs.py": "metrics/test_scoring.py",
     "metrics/signature_fields.py": "metrics/test_signature.py",
     "metrics/evaluation/*": "metrics/evaluation/test_evaluate.py",

@@ -28,14 +28,14 @@ LEVELS = {
     # What accelerate launches prints the benchmark's table, and the matrix launches it.
     **{
         f"iemomecp_dataset.trainers.{name}": 4
-        for name in ("fusion", "roberta", "wavlm", "clip", "ecerc", "emotion", "explain")
+        for name in ("fusion", "roberta", "wavlm", "clip", "ecerc", "emotion", "explain", "llm")
     },
     # The one room that is above everything though inside the package.
     "iemomecp_dataset.commands": 5,
     "iemomecp_dataset.__main__": 5,
     "scripts": 5,
 }
-FILE_LIMITS = {"trainers/*.py": 20, "metrics/*.py": 14, "benchmark/*.py": 12, "benchmark/experiments/*.yaml": 12}
+FILE_LIMITS = {"trainers/*.py": 21, "metrics/*.py": 14, "benchmark/*.py": 12, "benchmark/experiments/*.yaml": 12}
 
 
 def files() -> Iterator[tuple[str, Path]]:

@@ -19,6 +19,7 @@ from iemomecp_dataset.benchmark.report.learning_curves import learning_curves_pi
 from iemomecp_dataset.benchmark.report.overview import overview_picture
 from iemomecp_dataset.benchmark.report.pair_matrix import choose_dialogue, pair_matrix_picture
 from iemomecp_dataset.benchmark.report.precision_recall import precision_recall_picture
+from iemomecp_dataset.benchmark.report.reading_ladder import language_model_facts, reading_ladder_picture
 from iemomecp_dataset.benchmark.report.reliability import reliability_picture
 from iemomecp_dataset.benchmark.report.significance import SignificanceTables, significance_tables
 from iemomecp_dataset.benchmark.report.svg import Picture
@@ -144,6 +145,7 @@ def build_section(number: int, board: Board, texts: Texts | None, n_resamples: i
             confidence_picture(drawn_board, split, ranked) if ranked else None,
             confusions_picture(drawn_board, split),
             learning_curves_picture(drawn_board),
+            reading_ladder_picture(drawn_board, split),
         )
         pictures += [found for found in drawn if found is not None]
         shown = best_systems(drawn_board, predictions)
@@ -182,7 +184,10 @@ def build_section(number: int, board: Board, texts: Texts | None, n_resamples: i
         explorer_note=explorer_note,
         naming=board.labels.sentence,
         private=bool(lines) and not all(run.results.license_text_shareable for run in board.runs),
-        runs=[run_facts(run, board.splits, {"pair_f1": "F1", "pair_auprc": "AUPRC"}) for run in board.runs],
+        runs=[
+            {**run_facts(run, board.splits, {"pair_f1": "F1", "pair_auprc": "AUPRC"}), **further}
+            for run, further in zip(board.runs, language_model_facts(board.runs, board.splits), strict=True)
+        ],
         versions=versions_text(results),
     )
 

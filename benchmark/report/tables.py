@@ -10,6 +10,7 @@ from iemomecp_dataset.benchmark.board import Board, score_columns, signatures_of
 from iemomecp_dataset.benchmark.board_rows import MOST_PROBABLE, OWN_DECISIONS, BoardRow, Score
 from iemomecp_dataset.benchmark.published.beside import published_beside
 from iemomecp_dataset.benchmark.report.headline import PAIR_F1, Headline
+from iemomecp_dataset.benchmark.report.reading_ladder import language_model_words
 from iemomecp_dataset.benchmark.results_table import count_words, percent
 from iemomecp_dataset.benchmark.row_labels import RowLabels
 
@@ -222,7 +223,7 @@ def _table_row(
         kind=row.kind,
         number=labels[row.name] if labels.numbered and row.name in labels.names else "",
         name=row.name,
-        note=row.note,
+        note="; ".join(filter(None, (language_model_words(row.runs, split), row.note))),
         cells=[
             # Published scores are for comparison only and are never marked as the best of the column.
             _cell(

@@ -8,6 +8,7 @@ SUBJECTS = (
     "explanations",
     "feature_jobs",
     "features",
+    "language_models",
     "metrics",
     "prediction",
     "processes",

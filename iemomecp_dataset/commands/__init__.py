@@ -21,6 +21,7 @@ COMMANDS = {
     "extract": "make a feature store from audio, video or text",
     "faces": "make a table of the faces in clips, from a face tool's files or with a detector",
     "train": "train a model of pairs (fusion, roberta, wavlm, clip), emotions (ecerc, emotion), explanations (explain)",
+    "llm": "ask a language model for pairs, roles, emotions or explanations, and score its answers",
     "matrix": "train a matrix of models and print the table of results",
     "cross-validate": "judge variants of a recipe by predictions for dialogues that no run was trained on",
     "ensemble": "make one run of several: the mean of their probabilities",

@@ -29,6 +29,26 @@ from iemomecp_dataset.excerpts import excerpt
 from iemomecp_dataset.field_checks import is_integer
 from iemomecp_dataset.files import read_json, write_json
 from iemomecp_dataset.metrics.evaluation.free_pairs import FreePair, corpus_emotion, free_pairs
+from iemomecp_dataset.metrics.evaluation.ladder import (
+    BY_SCHEMA,
+    IN_WORDS,
+    INSIDE_TEXT,
+    NO_TURN,
+    REPEATED,
+    UNUSABLE,
+    Entry,
+    Ladder,
+)
+from iemomecp_dataset.metrics.evaluation.listed_records import (
+    NOT_READ,
+    OTHERS,
+    THOUGHTS,
+    Record,
+    listed_records,
+    records_of,
+    turns_of,
+    without_thoughts,
+)
 from iemomecp_dataset.metrics.set_scores import SEMEVAL_EMOTIONS, PairSet, pair_set
 
 __all__ = [
@@ -49,6 +69,7 @@ EMOTION_NAMES = (*SEMEVAL_EMOTIONS, "neutral")
 
 _ORIGIN_KEY = "emotions"
 _OUTSIDE = "turns outside the dialogue (kept as wrong pairs)"
+_CONTEXT = "context, which the format has not (left out)"
 _UNREADABLE = "entries that cannot be read (left out)"
 
 
@@ -62,6 +83,8 @@ class SemevalConversations:
         n_repeated: Pairs given more than once (once per span, in subtask 1) and kept once.
         emotions: Origin of the emotions: ``predicted``, or ``gold`` where the file says so.
         readings: How many entries are not quite of the format, by kind.
+        ladder: By entry the step at which it was read, as answers of language models are, and by listed pair what
+            became of it; of the first step is what the official evaluator takes.
     """
 
     pairs: PairSet
@@ -69,6 +92,7 @@ class SemevalConversations:
     n_repeated: int
     emotions: Literal["gold", "predicted"] = "predicted"
     readings: Mapping[str, int] = field(default_factory=dict)
+    ladder: Ladder = field(default_factory=Ladder)
 
     @property
     def notes(self) -> list[str]:
@@ -79,6 +103,13 @@ class SemevalConversations:
         if self.readings:
             counted = ", ".join(f"{kind} {count}" for kind, count in sorted(self.readings.items()))
             notes.append(f"Entries that are not quite of the format were read, by kind: {counted}.")
+        if self.ladder.steps[BY_SCHEMA] < self.ladder.answers:
+            steps = ", ".join(f"{step} {count}" for step, count in self.ladder.steps.items())
+            refused = "".join(f", {reason} {count}" for reason, count in self.ladder.refused.items())
+            notes.append(
+                f"Of {self.ladder.answers} entries, by the step at which they were read: {steps}. Of the "
+                f"{self.ladder.listed} pairs that they list: kept {self.ladder.kept}{refused}."
+            )
         return notes
 
     def only(self, kept: Iterable[str]) -> SemevalConversations:
@@ -100,7 +131,8 @@ def read_semeval(
     Args:
         path: The JSON file, gold or predicted.
         reading: ``strict`` takes what the official evaluator takes; ``leniently`` also what
-            :mod:`~iemomecp_dataset.metrics.evaluation.free_pairs` reads, and counts each kind.
+            :mod:`~iemomecp_dataset.metrics.evaluation.free_pairs` and
+            :mod:`~iemomecp_dataset.metrics.evaluation.listed_records` read, and counts each kind.
         emotion_names: The emotions of the corpus, for their aliases.
 
     Returns:
@@ -132,9 +164,10 @@ def read_semeval(
     rows: dict[tuple[str, int, int, str], None] = {}
     readings: Counter[str] = Counter()
     refused: list[str] = []  # by strict reading, where they are and why
+    ladder = Ladder()
     n_readable = n_repeated = 0
     for name, conversation in conversations.items():
-        where = f"{path}: conversation {name}"
+        where = f"{path}: conversation {excerpt(name)}"
         turns = turn_numbers(conversation, where)
         listed = listed_pairs(conversation, where)
         for entry in listed if isinstance(listed, list) else [listed]:
@@ -142,22 +175,26 @@ def read_semeval(
             outside = strict is not None and _outside((strict[0], strict[2]), turns)
             if reading == "strict":
                 if strict is None or outside:
-                    n_readable += strict is not None or free_pairs(entry, aliases) is not None
+                    n_readable += strict is not None or _freely(None, entry, aliases)[0] != UNUSABLE
                     refused.append(_refusal(where, entry, strict, turns))
                     continue
-                found, kinds = [FreePair(*strict)], _liberties(entry)
+                step, found, unread = BY_SCHEMA, [FreePair(*strict)], 0
+                kinds = _liberties(entry)
             else:
-                found, kinds = _freely(strict, entry, aliases)
+                step, found, kinds, unread = _freely(strict, entry, aliases)
                 kinds = (
                     _liberties(entry)
                     + kinds
                     + [_OUTSIDE] * sum(_outside((pair.target, pair.cause), turns) for pair in found)
                 )
             readings.update(kinds)
+            before = len(rows)
             for pair in found:
-                key = (name, pair.target, pair.cause, pair.emotion)
-                n_repeated += key in rows
-                rows[key] = None
+                rows[name, pair.target, pair.cause, pair.emotion] = None
+            kept = len(rows) - before
+            refused_pairs = Counter({REPEATED: len(found) - kept, NO_TURN: unread})
+            n_repeated += refused_pairs[REPEATED]
+            ladder.add(Entry(step, len(found) + unread, kept, +refused_pairs))
     if refused:
         raise InvalidDataError(
             f"{refused[0]} {len(refused)} such entries, of which {n_readable} are understood by reading leniently "
@@ -170,6 +207,7 @@ def read_semeval(
         n_repeated=n_repeated,
         emotions="gold" if any(entry.get(_ORIGIN_KEY) == "gold" for entry in conversations.values()) else "predicted",
         readings=dict(readings),
+        ladder=ladder,
     )
 
 
@@ -255,11 +293,45 @@ def missing_and_further(path: Path, listed: Iterable[str], wanted: Iterable[str]
 
 def _freely(
     strict: tuple[int, str, int] | None, entry: Any, aliases: Mapping[str, str]
-) -> tuple[list[FreePair], list[str]]:
+) -> tuple[str, list[FreePair], list[str], int]:
+    """Reads an entry at the first step that it allows.
+
+    Returns:
+        The step, the pairs, what was overlooked, and how many causes are no turns.
+    """
     if strict is not None:
         emotion, kinds = corpus_emotion(strict[1], aliases)
-        return [FreePair(strict[0], emotion, strict[2])], kinds
-    return free_pairs(entry, aliases) or ([], [_UNREADABLE])
+        return BY_SCHEMA, [FreePair(strict[0], emotion, strict[2])], kinds, 0
+    text = without_thoughts(entry) if isinstance(entry, str) else None
+    if text is not None and (listed := listed_records(text, None, aliases)) is not None:
+        return _of_records(listed, entry != text, aliases)
+    # A text without its reasoning is read in words; what is no text may be one pair, or JSON of a like form.
+    found = free_pairs(entry if text is None else text, aliases)
+    if found is not None:
+        return IN_WORDS, found[0], [*found[1], *[THOUGHTS] * (text is not None and text != entry)], 0
+    records = None if text is not None else records_of(entry, None, aliases)
+    return (UNUSABLE, [], [_UNREADABLE], 0) if records is None else _of_records((*records, 0), False, aliases)
+
+
+def _of_records(
+    listed: tuple[list[Record], int, int], thought: bool, aliases: Mapping[str, str]
+) -> tuple[str, list[FreePair], list[str], int]:
+    remarks: Counter[str] = Counter({THOUGHTS: int(thought), NOT_READ: listed[1], OTHERS: listed[2]})
+    pairs: list[FreePair] = []
+    unread = 0
+    for record in listed[0]:
+        (target, *more) = turns_of(record.target, remarks)
+        emotion, kinds = corpus_emotion(record.emotion if isinstance(record.emotion, str) else "", aliases)
+        for role, entries in record.lists:
+            for cause in (turn for one in entries for turn in turns_of(one, remarks)):
+                if role == "context":
+                    remarks[_CONTEXT] += 1
+                elif target is None or more or cause is None:
+                    unread += 1
+                else:
+                    pairs.append(FreePair(target, emotion, cause))
+                    remarks.update(kinds)
+    return INSIDE_TEXT, pairs, list(remarks.elements()), unread
 
 
 def _liberties(entry: Any) -> list[str]:

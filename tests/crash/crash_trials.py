@@ -44,7 +44,8 @@ SCORER = {
     "batch_size": 8, "max_tokens": 16, "dropout": 0.3, "checkpoint_steps": 3, "seed": 1,
 }  # fmt: skip
 # What two equal runs do not share, in results.json, log.jsonl and the table of a cross-validation.
-CHANGING = {"run_name", "wall_seconds", "peak_memory_mb", "git_revision", "seconds", "minutes"}
+CHANGING = {"run_name", "wall_seconds", "peak_memory_mb", "git_revision", "seconds", "minutes", "seconds_of_sending",
+            "sent_by_this_start", "answered_in_this_start", "cache_hits_of_this_start"}  # fmt: skip
 _SPLITS = {"train": 6, "validation": 2, "test": 2}
 
 
@@ -179,6 +180,16 @@ COMMANDS: dict[str, Command] = {
         damages=("kill", "full"),
         whole=("*/folds.json", "*/results.json", "*/cross_validation.*"),
     ),
+    # Its answers are kept outside of what is compared: a database has no equal bytes.
+    "llm": Command(("trainers/llm.py",),
+        lambda inputs, output: {
+            "--data_dir": inputs / "corpus", "--backend": "transformers", "--model": inputs / "chat model",
+            "--limit": 1, "--max_new_tokens": 24, "--cache_dir": inputs / "answers", "--device": "cpu",
+            "--output_dir": output / "run",
+        },
+        whole=("run/*.parquet", "run/answers.jsonl", "run/prompt.yaml", "run/results.json"),
+        marks={"run/results.json": "run/*"},
+    ),
     "predict": Command(("-m", "iemomecp_dataset", "predict"),
         lambda inputs, output: {
             str(inputs / "chat.txt"): True, "--model": inputs / "model run", "--output": output / "pairs.jsonl",
@@ -231,6 +242,7 @@ def write_inputs(folder: Path) -> None:
         folder: The folder.
     """
     from small_scale import small_scale
+    from tiny_chat_model import saved_chat_model
 
     from iemomecp_dataset.commands.synthetic import write_encoder, write_language_model
     from iemomecp_dataset.synthetic import write_corpus, write_ecem
@@ -240,6 +252,7 @@ def write_inputs(folder: Path) -> None:
     write_encoder(folder / "corpus", folder / "encoder", hidden_size=16, num_layers=1)
     write_ecem(folder / "explained", dialogues=_SPLITS)
     write_language_model(folder / "explained", folder / "language model", hidden_size=16, num_layers=1, vocab_size=300)
+    saved_chat_model(folder / "chat model")
     (folder / "chat.txt").write_text("Ann: We won the match!\nBob: I am so glad.\nAnn: So am I.\n", encoding="utf-8")
     talk = {"utterances": [{"speaker": "Ann", "text": "We won!"}, {"speaker": "Bob", "text": "I am so glad."}]}
     # Of two chunks.

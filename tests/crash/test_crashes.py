@@ -19,6 +19,7 @@ TRIED = {
     "cross-validate": (),  # its cells are those of the matrix; make crash damages the rest
     "isolated": ("kill", "cut"),
     "report": ("cut",),
+    "llm": ("kill", "cut"),
     "predict many": ("kill",),
     "predict joined": ("power",),
 }

@@ -189,6 +189,35 @@ def _read_sweep(folder: Path) -> Any:
     return [(cell.name, cell.options.flat()) for cell in cells_of(read_sweep(folder / "matrix.yaml"))]
 
 
+def _prompt(folder: Path) -> None:
+    from iemomecp_dataset.trainers.language_model.prompts import read_prompt
+
+    (folder / "prompt.yaml").write_text(read_prompt("pairs").text, encoding="utf-8")
+
+
+def _read_prompt(folder: Path) -> Any:
+    from iemomecp_dataset.trainers.language_model.prompts import read_prompt
+
+    prompt = read_prompt("pairs", folder / "prompt.yaml")
+    return prompt.version, prompt.system_message(["joy"], "Few.")
+
+
+def _answers(folder: Path) -> None:
+    from iemomecp_dataset.trainers.language_model.answering import Answer
+    from iemomecp_dataset.trainers.language_model.cache import AnswerCache
+
+    with AnswerCache(folder) as cache:
+        for number in range(40):
+            cache.keep(f"{number:064}", Answer("text", first_tokens={"A": -0.5, "B": -1.0}, prompt_tokens=number))
+
+
+def _read_answers(folder: Path) -> Any:
+    from iemomecp_dataset.trainers.language_model.cache import AnswerCache
+
+    with AnswerCache(folder) as cache:
+        return cache.found([f"{number:064}" for number in range(40)])
+
+
 _SWEEP = {
     "title": "A matrix",
     "data_dir": "data",
@@ -404,6 +433,8 @@ RESULT_TARGETS = [
         _read_variants,
         {"*.yaml": "yaml"},
     ),
+    Target("prompt", _prompt, _read_prompt, {"*.yaml": "yaml"}),
+    Target("answers of a language model", _answers, _read_answers, {"*.sqlite": "bytes"}, writes=True),
     Target("run results.json", _results, _read_results, {"*.json": "json"}),
     Target("run folders", _runs, _read_runs, {"*.json": "json", "*.yaml": "yaml", "*.jsonl": "jsonl"}),
     Target(

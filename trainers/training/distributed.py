@@ -166,6 +166,10 @@ def start_accelerator(options: RunSettings) -> Accelerator:
     check_launch(accelerator, optimization)
     check_sharding(accelerator, options)
     check_precision(accelerator.mixed_precision, accelerator.device)
+    if accelerator.device.type == "cuda":
+        # In half precision torch prefers cuDNN's attention on cards from Hopper on. With it a step took five times as
+        # long (docs/speed.md): it seems to plan anew for each shape, and hardly two mini-batches have the same.
+        torch.backends.cuda.enable_cudnn_sdp(False)
     if accelerator.state.deepspeed_plugin is not None:
         settings = accelerator.state.deepspeed_plugin.deepspeed_config
         # DeepSpeed would infer it from a data loader; the samplers here already return the shard of a process.

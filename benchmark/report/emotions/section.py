@@ -20,6 +20,7 @@ from iemomecp_dataset.benchmark.report.explorer import script_json
 from iemomecp_dataset.benchmark.report.headline import WEIGHTED_F1
 from iemomecp_dataset.benchmark.report.learning_curves import learning_curves_picture
 from iemomecp_dataset.benchmark.report.overview import overview_picture
+from iemomecp_dataset.benchmark.report.reading_ladder import language_model_facts, reading_ladder_picture
 from iemomecp_dataset.benchmark.report.reliability import reliability_diagram
 from iemomecp_dataset.benchmark.report.section import (
     MAX_BESIDE,
@@ -150,8 +151,13 @@ def build_emotion_section(number: int, board: Board, texts: Texts | None, n_resa
         private=any("lines" in dialogue for dialogue in data.get("dialogues", []))
         and not all(run.results.license_text_shareable for run in board.runs),
         runs=[
-            run_facts(run, board.splits, {"weighted_f1": "weighted F1", "accuracy": "accuracy"}, has_threshold=False)
-            for run in board.runs
+            {
+                **run_facts(
+                    run, board.splits, {"weighted_f1": "weighted F1", "accuracy": "accuracy"}, has_threshold=False
+                ),
+                **further,
+            }
+            for run, further in zip(board.runs, language_model_facts(board.runs, board.splits), strict=True)
         ],
         versions=versions_text(results),
     )
@@ -170,6 +176,7 @@ def _pictures(
         confusion_matrices(board, split, names, f"Confusion of emotions, {split}", "emotion", "weighted F1"),
         _reliability(board, split, predictions),
         learning_curves_picture(board, WEIGHTED_F1),
+        reading_ladder_picture(board, split),
     )
     return [found for found in drawn if found is not None]
 

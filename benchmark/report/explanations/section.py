@@ -18,6 +18,7 @@ from iemomecp_dataset.benchmark.report.explanations.figures import content_pictu
 from iemomecp_dataset.benchmark.report.headline import CONTENT_CIDER
 from iemomecp_dataset.benchmark.report.learning_curves import learning_curves_picture
 from iemomecp_dataset.benchmark.report.overview import overview_picture
+from iemomecp_dataset.benchmark.report.reading_ladder import language_model_facts, reading_ladder_picture
 from iemomecp_dataset.benchmark.report.section import (
     MAX_BESIDE,
     BoardSection,
@@ -119,6 +120,7 @@ def build_explanation_section(number: int, board: Board, texts: Texts | None, n_
                 content_picture(drawn, split),
                 distribution_picture(drawn, split, predictions),
                 learning_curves_picture(drawn, CONTENT_CIDER),
+                reading_ladder_picture(drawn, split),
             )
             if picture is not None
         ]
@@ -152,14 +154,17 @@ def build_explanation_section(number: int, board: Board, texts: Texts | None, n_
         naming=board.labels.sentence,
         private=bool(examples) and not shareable,
         runs=[
-            run_facts(
-                run,
-                board.splits,
-                {"content_cider": "content CIDEr", "bleu_4": "BLEU-4"},
-                has_threshold=False,
-                written=score_text,
-            )
-            for run in board.runs
+            {
+                **run_facts(
+                    run,
+                    board.splits,
+                    {"content_cider": "content CIDEr", "bleu_4": "BLEU-4"},
+                    has_threshold=False,
+                    written=score_text,
+                ),
+                **further,
+            }
+            for run, further in zip(board.runs, language_model_facts(board.runs, board.splits), strict=True)
         ],
         versions=versions_text(results),
         ablations=ablations,

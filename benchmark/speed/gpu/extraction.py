@@ -43,7 +43,7 @@ def _against_loop(
 
         model = work.media_encoder(modality, shape)
         options = ExtractionOptions(
-            data_dir=str(work.data_dir),
+            data_dir=str(work.video_data_dir if modality == "video" else work.data_dir),
             modality=modality,
             output_dir="",
             model=str(model),

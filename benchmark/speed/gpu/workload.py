@@ -150,11 +150,23 @@ class Workload:
 
     @cached_property
     def data_dir(self) -> Path:
-        """A synthetic corpus with recordings."""
+        """A synthetic corpus without videos: training and prediction read texts, and need no package for videos."""
         from iemomecp_dataset.synthetic import write_corpus
 
-        write_corpus(self.folder / "data", media=True)
+        write_corpus(self.folder / "data")
         return self.folder / "data"
+
+    @cached_property
+    def video_data_dir(self) -> Path:
+        """The same corpus with videos, for their extraction alone: writing them takes longer than the rest of it.
+
+        Raises:
+            MissingDependencyError: The extra ``media`` is not installed.
+        """
+        from iemomecp_dataset.synthetic import write_corpus
+
+        write_corpus(self.folder / "video-data", media=True)
+        return self.folder / "video-data"
 
     @cached_property
     def corpus(self) -> Corpus:

@@ -263,6 +263,38 @@ def test_published_rows_stand_beside_scores_of_their_definition_alone(tmp_path, 
         assert published_beside(board, "validation") == Beside()
 
 
+def test_published_language_models_stand_beside_a_run_of_one_with_their_conditions(tmp_path, write_run, published_gold):
+    about = {"language_model": {"shots": {"number": 3}, "reading": {}}}
+    settings = {"backend": "openai", "model": "m", "ask": "dialogue", "shots": 3}
+    record = {"n_dialogues": 3, "synthetic": False, "scorer": "external", "objective": "m dialogue 3-shot"}
+    write_run(tmp_path / "asked", settings=settings, extra={**published_gold("ecf"), **about}, **record)
+    (board,) = leaderboard(index_runs(tmp_path).runs)
+    rows = {row.system: row for row in published_rows_beside(board)}
+    gpt, tuned = rows["GPT-4o, 5 shots"], rows["NUS-Emo (tuned ChatGLM)"]
+    assert (gpt.scores["pair_f1"][0], gpt.conditions, gpt.definition) == ("42.80", "recomputed", "A")
+    assert "may have seen the test split" in gpt.caveats
+    assert "contains this test split" in tuned.caveats
+    assert not any(name.startswith("BridgeProt") for name in rows), "its definition is not stated"
+
+
+@pytest.mark.parametrize(
+    ("config_name", "start", "values"),
+    [
+        ("ecf", "BridgeProt", ["26.25", "41.10", "50.76", "52.77"]),
+        ("mecad", "BridgeProt", ["31.14", "40.47", "47.07", "50.50", "57.89"]),
+        ("mec4", "BridgeProt", ["14.54", "18.78", "40.05", "42.65"]),
+        ("ecf", "GPT-4o", ["29.13", "30.57", "42.80"]),
+        ("mecad", "GPT-4o", ["27.15", "27.16", "40.60"]),
+        ("ecf", "NUS-Emo", ["34.71", "43.10", "43.50", "59.20"]),
+    ],
+)
+def test_numbers_of_language_models_say_whether_they_are_reported_or_recomputed(config_name, start, values):
+    rows = [row for row in published_rows(config_name) if row.system.startswith(start)]
+    assert sorted(row.scores["pair_f1"][0] for row in rows) == values
+    assert {row.conditions for row in rows} <= {"as reported", "recomputed"}
+    assert all((row.conditions == "recomputed") == ("predictions in the folder" in row.source) for row in rows)
+
+
 def test_rows_with_other_emotions_or_candidates_stand_beside_no_run(tmp_path, write_run, published_gold):
     write_run(tmp_path / "ecf", n_dialogues=3, synthetic=False, extra=published_gold("ecf"))
     write_run(tmp_path / "roles", n_classes=3, n_dialogues=3, synthetic=False, extra=published_gold("3class"))

@@ -1,13 +1,18 @@
 """SemEval-2024 Task 3 JSON, both subtasks, there and back."""
 
 import json
+import tempfile
 from collections import Counter
+from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from reader_case import ReaderCase
 
 from iemomecp_dataset.corpora.ecf_json import read_ecf_json
 from iemomecp_dataset.errors import InvalidDataError
+from iemomecp_dataset.metrics.evaluation.ladder import BY_SCHEMA, IN_WORDS, INSIDE_TEXT, NO_TURN, REPEATED, UNUSABLE
 from iemomecp_dataset.metrics.evaluation.semeval import missing_and_further, read_semeval, write_semeval
 from iemomecp_dataset.metrics.set_scores import pair_set
 
@@ -198,6 +203,48 @@ def test_lenient_reading_counts_every_kind(tmp_path):
     assert read.n_repeated == 1
     assert any("1 pairs are given more than once" in note for note in read.notes)
     assert any("emotion aliases 1" in note for note in read.notes)
+
+
+def test_entries_are_read_by_the_steps_of_a_language_models_answers(tmp_path):
+    record = {"target": 2, "emotion": "happy", "causes": [1, "x", 2]}
+    entries = [
+        ["2_joy", "1"],
+        f"<think>[[1, 1]]?</think> The answer: {json.dumps([record])}",
+        record,
+        "(1, 1)",
+        "It is hard to say.",
+        ["1_joy", "1 or 2"],
+    ]
+    read = read_semeval(write(tmp_path / "free.json", entry(*entries)), reading="leniently")
+    assert triples(read.pairs) == [("7", 2, 1, "joy"), ("7", 2, 2, "joy"), ("7", 1, 1, "other")]
+    assert dict(read.ladder.steps) == {BY_SCHEMA: 1, INSIDE_TEXT: 2, IN_WORDS: 1, UNUSABLE: 2}
+    assert (read.ladder.listed, read.ladder.kept, dict(read.ladder.refused)) == (8, 3, {REPEATED: 3, NO_TURN: 2})
+    assert read.readings["reasoning before the answer (left out)"] == 1
+    assert read.notes[-1] == (
+        "Of 6 entries, by the step at which they were read: valid by schema 1, JSON inside text 2, in words 1, "
+        "unusable 2. Of the 8 pairs that they list: kept 3, repeated 3, turn outside the dialogue 2."
+    )
+
+
+LOOSE = st.one_of(
+    st.integers(-2, 9), st.sampled_from(["2_joy", "1", " 1.", "none", "U2", "1, 2", "2_x"]), st.text(max_size=4)
+)
+ENTRIES = st.one_of(
+    LOOSE,
+    st.lists(LOOSE, max_size=3),
+    st.fixed_dictionaries({"target": LOOSE, "causes": st.lists(LOOSE, max_size=3)}, optional={"context": LOOSE}),
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.one_of(ENTRIES, ENTRIES.map(json.dumps), st.text("[](){}\"',_. 12joy", max_size=30)), max_size=6))
+def test_every_entry_is_at_one_step_and_every_listed_pair_counted_once(entries):
+    with tempfile.TemporaryDirectory() as folder:
+        read = read_semeval(write(Path(folder) / "free.json", entry(*entries)), reading="leniently")
+    assert read.ladder.answers == sum(read.ladder.steps.values()) == len(entries)
+    assert read.ladder.kept == len(read.pairs)
+    assert read.ladder.listed == read.ladder.kept + read.ladder.refused.total()
+    assert read.ladder.refused[REPEATED] == read.n_repeated
 
 
 def test_the_strict_error_says_how_many_leniency_would_read(tmp_path):

@@ -173,6 +173,30 @@ def test_a_run_never_begins_in_another_precision_than_asked(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(("device", "used"), [("cuda", False), ("cpu", True)])
+def test_a_gpu_does_not_use_the_attention_that_plans_for_each_shape(
+    device: str, used: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for check in ("check_launch", "check_sharding", "check_precision"):
+        monkeypatch.setattr(distributed, check, lambda *_: None)
+    found = SimpleNamespace(
+        num_processes=1,
+        mixed_precision="bf16",
+        device=torch.device(device),
+        state=SimpleNamespace(deepspeed_plugin=None),
+        is_main_process=True,
+    )
+    monkeypatch.setattr(distributed, "Accelerator", lambda **_: found)
+    options = TrainingOptions.from_flat({"data_dir": "data", "output_dir": str(tmp_path), "quiet": True})
+    earlier = torch.backends.cuda.cudnn_sdp_enabled()
+    try:
+        torch.backends.cuda.enable_cudnn_sdp(True)
+        start_accelerator(options)
+        assert torch.backends.cuda.cudnn_sdp_enabled() == used
+    finally:
+        torch.backends.cuda.enable_cudnn_sdp(earlier)
+
+
 def test_processes_that_would_each_train_alone_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     options = TrainingOptions.from_flat({"output_dir": str(tmp_path / "run")})

@@ -1,0 +1,1 @@
+"""Language models as baselines: what they are asked, how their answers are read, kept and made into a run."""
