@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from iemomecp_dataset.metrics.evaluation.gold import gold_split
 from iemomecp_dataset.metrics.scoring import decide
 from iemomecp_dataset.metrics.set_scores import pair_set, set_scores
 from iemomecp_dataset.trainers.language_model.answering import Answer
-from iemomecp_dataset.trainers.language_model.answers import Ladder, Reading
+from iemomecp_dataset.trainers.language_model.answers import BY_SCHEMA, Ladder, Reading
 from iemomecp_dataset.trainers.language_model.asking import Asking, Request
 from iemomecp_dataset.trainers.language_model.licence import Route
 from iemomecp_dataset.trainers.language_model.options import LanguageModelOptions
@@ -212,10 +212,7 @@ def write_run(
     about["reading"] = {split: _reading_record(found, labels[split], asking) for split, found in answered.items()}
     facts["remarks"] = [_remark(options, answered, about)]
     # The record's own keys are those of what was scored; these are added once they are known.
-    record = RunResults(
-        **{one.name: getattr(record, one.name) for one in fields(RunResults) if one.name != "extra"},
-        extra={**record.extra, **facts},
-    )
+    record = replace(record, extra={**record.extra, **facts})
     _write_answers(folder, answered, shows_texts)
     write_results(folder, record)
     return record
@@ -397,7 +394,7 @@ def _reading_record(found: AnsweredSplit, labels: LabelFacts, asking: Asking) ->
 def _remark(options: LanguageModelOptions, answered: Mapping[str, AnsweredSplit], about: Mapping[str, Any]) -> str:
     """The sentence beside the row in tables and reports."""
     shares = {
-        split: f"{100 * found.ladder.steps['valid by schema'] / found.ladder.answers:.1f} % on {split}"
+        split: f"{100 * found.ladder.steps[BY_SCHEMA] / found.ladder.answers:.1f} % on {split}"
         for split, found in answered.items()
         if found.ladder.answers
     }
@@ -405,7 +402,7 @@ def _remark(options: LanguageModelOptions, answered: Mapping[str, AnsweredSplit]
     parts = [
         f"language model, {options.shots} {'shot' if options.shots == 1 else 'shots'}, asked by {options.ask}"
         + (", with a second look" if options.verify else ""),
-        f"first answers valid by schema {', '.join(shares.values())}",
+        f"first answers {BY_SCHEMA} {', '.join(shares.values())}",
         f"{about['usage']['answers']} answers, {about['usage']['prompt_tokens'] + about['usage']['completion_tokens']} "
         + _tokens_and_cost(cost),
     ]

@@ -24,7 +24,7 @@ from iemomecp_dataset.options import load_options
 from iemomecp_dataset.pair_table import pair_table
 from iemomecp_dataset.progress import bars_hidden
 from iemomecp_dataset.trainers.language_model.answering import Backend
-from iemomecp_dataset.trainers.language_model.answers import UNUSABLE, Ladder, Reading
+from iemomecp_dataset.trainers.language_model.answers import UNUSABLE, Ladder
 from iemomecp_dataset.trainers.language_model.asking import (
     Asking,
     Dialogue,
@@ -247,13 +247,12 @@ def _answered(
     if options.ask_again and unusable and not sender.backend.repeats:
         second = sender.again([requests[place] for place in unusable])
         for place, answer in zip(unusable, second, strict=True):
-            if answer is None:
-                unanswered += 1
-                again.add(Reading(UNUSABLE, ending="without an answer"))
-                continue
-            usage.add(answer, f"again {sender.key(requests[place])}")
             reading = read(asking, by_id[requests[place].dialogue_id], requests[place], answer)
             again.add(reading)
+            if answer is None:
+                unanswered += 1
+                continue
+            usage.add(answer, f"again {sender.key(requests[place])}")
             if reading.step != UNUSABLE:
                 answers[place], readings[place] = answer, reading
     verified, n_before = Ladder(), sum(len(reading.pairs) for reading in readings)
