@@ -377,7 +377,11 @@ def make_board(key: BoardKey, runs: list[Run], notes: Sequence[str] = ()) -> Boa
 
 
 def _missing_seeds(rows: Sequence[BoardRow]) -> list[str]:
-    """Lists rows that lack seeds of others: their means and deviations are of fewer runs."""
+    """Lists rows that lack seeds of others: their means and deviations are of fewer runs.
+
+    Ensembles are left out: each has the seeds of its members, and none of its own.
+    """
+    rows = [row for row in rows if not any("ensemble" in run.results.settings for run in row.runs)]
     every = {seed for row in rows for seed in row.seeds}
     notes = []
     for row in rows:

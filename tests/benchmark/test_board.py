@@ -163,6 +163,14 @@ def test_missing_seeds_are_said(tmp_path, write_run):
     assert said == ["RPCL T lacks seed 2, which Base T has: its mean is of 2 runs."]
 
 
+def test_an_ensemble_lacks_no_seed(tmp_path, write_run):
+    for seed in (1, 2):
+        write_run(tmp_path / f"base-{seed}", seed=seed)
+    write_run(tmp_path / "mean", seed=1, settings={"ensemble": "mean of 2"})
+    assert {row.name for row in board_of(tmp_path).trained} == {"Base T mean of 2", "Base T"}
+    assert not [note for note in board_of(tmp_path).notes if "lacks" in note]
+
+
 def test_a_missing_split_is_said(tmp_path, write_run):
     write_run(tmp_path / "a", splits=("validation",))
     board = board_of(tmp_path)
