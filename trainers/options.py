@@ -344,11 +344,12 @@ class ObjectiveOptions:
         "non_neutral",
         "Label of the emotion head: non_neutral where the corpus labels emotions, or gold_target (of a gold pair).",
     )
-    emotion_category_weight: float = option(
-        0.0,
+    emotion_category_weight: float | None = option(
+        None,
         "Dialogue scorer: weight of the cross entropy of the utterances' emotion categories. Above 0 a head predicts "
         "them, and the predictions name the target's emotion, which definitions C and D of Pair F1 need: its most "
-        "probable category but neutral, as a pair states that its target has an emotion. May cost Pair F1. 0: no head.",
+        "probable category but neutral, as a pair states that its target has an emotion. 0: no head. Default: 0.5 "
+        "where the train split has categories; 0 where it has none, and where --train_with adds a corpus with others.",
         minimum=0.0,
         limit=1e6,
     )

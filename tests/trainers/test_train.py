@@ -196,7 +196,7 @@ def test_emotion_categories_are_learned_written_and_predicted_again(tiny_encoder
 
 
 def test_without_weight_there_are_no_emotion_categories(tiny_encoder: Path, tmp_path: Path) -> None:
-    results = train_two(tmp_path / "run", tiny_encoder, epochs=1)
+    results = train_two(tmp_path / "run", tiny_encoder, epochs=1, emotion_category_weight=0.0)
     assert "emotion_categories" not in results.extra
     columns = pq.read_table(tmp_path / "run" / "predictions_test.parquet").column_names
     assert columns == ["dialogue_id", "source_dialogue_id", "target_turn", "cause_turn", "label", "prob_pair",

@@ -67,7 +67,7 @@ from iemomecp_dataset.trainers.objectives import (
 )
 from iemomecp_dataset.trainers.options import EncoderOptions, RunSettings, SharedData, TrainingOptions
 from iemomecp_dataset.trainers.scorers import config_fields
-from iemomecp_dataset.trainers.training.emotions import check_emotions
+from iemomecp_dataset.trainers.training.emotions import category_weight
 from iemomecp_dataset.trainers.training.pairs import pair_class_weights, pair_selection
 from iemomecp_dataset.trainers.training.samplers import Drawn
 from iemomecp_dataset.trainers.training.sharding import chunk_tokens_of
@@ -191,8 +191,8 @@ class DialogueStrategy(DialogueBatching):
             logits = scores.emotion_category_logits
             if logits is None:
                 raise UsageError(
-                    "--emotion_category_weight needs emotion_category_logits, which this model does not return. Leave "
-                    "it out."
+                    "--emotion_category_weight needs emotion_category_logits, which this model does not return. Set "
+                    "it to 0."
                 )
             loss = mean_cross_entropy(logits, batch["emotion_categories"], batch["mask"], pool=pool)
             terms["emotion_category"] = self.emotion_category_weight * loss
@@ -365,8 +365,11 @@ def prepare_dialogue(
             options do not give; or emotion categories are to be learned of data without emotions.
     """
     _check_inputs(model_class, options)
-    if options.objective.emotion_category_weight:
-        check_emotions(corpus)
+    categories = category_weight(
+        options.objective.emotion_category_weight,
+        corpus,
+        predicts="emotion_names" in config_fields(model_class.config_class),
+    )
     if options.model.corpus_embedding and "corpus" not in forward_inputs(model_class):
         raise UsageError(
             f"--corpus_embedding gives {model_class.__name__}.forward the input 'corpus', which it does not take. "
@@ -411,7 +414,7 @@ def prepare_dialogue(
     inputs, encoder, tokens, layers = utterance_inputs(options, examples, accelerator, synthetic=corpus.synthetic)
     # The encoder's loading may draw random numbers; everything from here on depends on the seed alone.
     set_seed(options.run.seed, deterministic=options.run.deterministic)
-    model = _build_model(model_class, options, corpus, inputs, encoder, layers)
+    model = _build_model(model_class, options, corpus, inputs, encoder, layers, categories=categories > 0)
     # From here on each process draws its own dropout masks; the first one's are those of a run alone.
     set_seed(options.run.seed, device_specific=True, deterministic=options.run.deterministic)
     settings, objective = options.objective, resolve_objective(options.objective.objective)
@@ -423,7 +426,7 @@ def prepare_dialogue(
         if objective.corruption
         else None,
         class_weights=pair_class_weights(settings.class_weighting, corpus, accelerator.device),
-        emotion_category_weight=settings.emotion_category_weight,
+        emotion_category_weight=categories,
         r_drop_weight=settings.r_drop_weight,
         inputs=forward_inputs(model_class),
         drawn=drawn_in_epoch(corpus),
@@ -735,6 +738,8 @@ def _build_model(
     inputs: UtteranceInputs,
     encoder: TextEncoder | None,
     layers: list[int],
+    *,
+    categories: bool,
 ) -> Any:
     """Builds the model from the fields that its configuration declares, of all that is known here."""
     trained = encoder is not None and inputs.text_tokens is not None
@@ -746,7 +751,7 @@ def _build_model(
     known = {
         **vars(options.model),
         "class_names": list(corpus.class_names),
-        "emotion_names": list(corpus.emotion_names) if options.objective.emotion_category_weight else None,
+        "emotion_names": list(corpus.emotion_names) if categories else None,
         "emotion_input_names": list(corpus.emotion_names) if options.model.emotion_from else None,
         "corpus_names": [corpus.name, *(one.key for one in corpus.further)] if options.model.corpus_embedding else None,
         "text_size": text_width(encoder, layers, options.model.text_pooling, alone=options.model.text_alone)

@@ -10,12 +10,16 @@ from accelerate import Accelerator
 from iemomecp_dataset.benchmark.runs.results import Decision, RunResults, run_results, write_run_predictions
 from iemomecp_dataset.corpus import Corpus, load_corpus
 from iemomecp_dataset.folds import fold_corpus, read_folds
-from iemomecp_dataset.trainers.options import TrainingOptions
+from iemomecp_dataset.trainers.options import ModelOptions, TrainingOptions
 from iemomecp_dataset.trainers.pairs.config import set_decision, set_training_data
 from iemomecp_dataset.trainers.pairs.further_corpora import further_remarks, with_further_corpora
 from iemomecp_dataset.trainers.run_folder import RunFolder
 from iemomecp_dataset.trainers.run_kind import FinishedRun
-from iemomecp_dataset.trainers.training.emotions import emotion_category_scores, target_emotions
+from iemomecp_dataset.trainers.training.emotions import (
+    emotion_category_scores,
+    no_categories,
+    target_emotions,
+)
 from iemomecp_dataset.trainers.training.evaluation import ScoredSplit
 from iemomecp_dataset.trainers.training.loop import score_examples
 from iemomecp_dataset.trainers.training.task import TrainingTask
@@ -52,7 +56,7 @@ class PairRun:
             folds.check_corpus(corpus, data.folds)
             corpus = fold_corpus(corpus, folds, data.fold)
         # Last, so that what is left out of further corpora is what the validation and test of this run have.
-        learns_categories = options.objective.emotion_category_weight > 0
+        learns_categories = bool(options.objective.emotion_category_weight)
         corpus = with_further_corpora(corpus, data, learns_categories=learns_categories)
         for remark in further_remarks(corpus):
             _logger.info("%s", remark)
@@ -85,9 +89,13 @@ class PairRun:
         corpus, scored, extra = done.corpus, done.scored, done.further_keys()
         reported = [split for split in scored if split in corpus.tables and split != "train"]
         emotions = {split: scored[split].emotions for split in reported}
-        if remarks := further_remarks(corpus):
-            extra["remarks"] = [*extra.get("remarks", ()), *remarks]
         names = getattr(done.task.model.config, "emotion_names", None)
+        remarks = further_remarks(corpus)
+        learns = done.options.model.scorer == ModelOptions.scorer and names is None
+        if learns and done.options.objective.emotion_category_weight is None and (why := no_categories(corpus)):
+            remarks.append(why)
+        if remarks:
+            extra["remarks"] = [*extra.get("remarks", ()), *remarks]
         if names:
             # Beside the pair scores, never among them.
             extra["emotion_categories"] = {

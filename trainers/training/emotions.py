@@ -14,7 +14,63 @@ from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.metrics.emotion_scoring import emotion_scores
 from iemomecp_dataset.schema import NEUTRAL_EMOTIONS
 
-__all__ = ["check_emotions", "emotion_category_scores", "target_emotions"]
+__all__ = [
+    "CATEGORY_WEIGHT",
+    "category_weight",
+    "check_emotions",
+    "emotion_category_scores",
+    "no_categories",
+    "target_emotions",
+]
+
+CATEGORY_WEIGHT = 0.5
+"""Weight of the cross entropy of emotion categories where none is given; docs/results.md has how it was chosen."""
+
+
+def category_weight(given: float | None, corpus: Corpus, *, predicts: bool) -> float:
+    """Weight of the emotion categories that a scorer of pairs learns beside them.
+
+    Args:
+        given: That of the options; None where it is not given.
+        corpus: The data.
+        predicts: Whether the model can predict categories.
+
+    Returns:
+        The given one; otherwise :data:`CATEGORY_WEIGHT` if the model predicts categories and :func:`no_categories`
+        finds nothing against it, else 0.
+
+    Raises:
+        UsageError: A weight above 0 is given, and the data has no categories.
+        InvalidDataError: An emotion is not the id of a name.
+    """
+    if given is not None:
+        if given:
+            check_emotions(corpus)
+        return given
+    return CATEGORY_WEIGHT if predicts and no_categories(corpus) is None else 0.0
+
+
+def no_categories(corpus: Corpus) -> str | None:
+    """Says why a scorer of pairs learns no emotion categories of a corpus unless it is told to.
+
+    Args:
+        corpus: The data.
+
+    Returns:
+        A sentence; None where it learns them.
+
+    Raises:
+        InvalidDataError: An emotion is not the id of a name.
+    """
+    left_out = "Emotion categories are not learned beside the pairs"
+    for one in corpus.further:
+        if one.corpus.emotion_names != corpus.emotion_names:
+            return f"{left_out}: those of {one.key} are not those of {corpus.name} (--emotions common makes them so)."
+    try:
+        check_emotions(corpus)
+    except UsageError:
+        return f"{left_out}: {corpus.name} has none to learn."
+    return None
 
 
 def check_emotions(corpus: Corpus) -> None:

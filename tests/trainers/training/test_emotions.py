@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
-from iemomecp_dataset.corpus import Corpus, corpus_of
+from iemomecp_dataset.corpus import Corpus, FurtherTraining, corpus_of
 from iemomecp_dataset.errors import InvalidDataError, UsageError
-from iemomecp_dataset.trainers.training.emotions import check_emotions, emotion_category_scores, target_emotions
+from iemomecp_dataset.trainers.training.emotions import (
+    CATEGORY_WEIGHT,
+    category_weight,
+    check_emotions,
+    emotion_category_scores,
+    no_categories,
+    target_emotions,
+)
 
 NAMES = ("neutral", "joy", "anger")
 
@@ -59,6 +67,29 @@ def test_what_cannot_be_learned_is_refused(
 ) -> None:
     with pytest.raises(error, match=message):
         check_emotions(corpus(train, names))
+
+
+def test_categories_are_learned_where_there_are_some_unless_a_weight_is_given() -> None:
+    labelled, unlabelled = corpus(rows((0, 1))), corpus(rows((None, None)))
+    assert category_weight(None, labelled, predicts=True) == CATEGORY_WEIGHT > 0
+    assert category_weight(None, labelled, predicts=False) == 0
+    assert category_weight(None, unlabelled, predicts=True) == 0
+    assert category_weight(0.0, labelled, predicts=True) == 0
+    assert category_weight(0.0, unlabelled, predicts=True) == 0
+    assert category_weight(0.7, labelled, predicts=True) == 0.7
+    with pytest.raises(UsageError, match="No utterance of the train split"):
+        category_weight(0.7, unlabelled, predicts=True)
+    assert no_categories(labelled) is None
+    assert "has none to learn" in (no_categories(unlabelled) or "")
+
+
+def test_categories_of_further_corpora_have_to_be_the_same() -> None:
+    other = FurtherTraining("reccon", corpus(rows((0, 1)), (*NAMES, "fear")), "train", 1.0, {}, 0)
+    same = replace(other, corpus=corpus(rows((0, 1))))
+    mixed = replace(corpus(rows((0, 1))), further=(same, other))
+    assert category_weight(None, mixed, predicts=True) == 0
+    assert "those of reccon are not those of" in (no_categories(mixed) or "")
+    assert category_weight(None, replace(mixed, further=(same,)), predicts=True) == CATEGORY_WEIGHT
 
 
 @pytest.mark.parametrize("names", [NAMES, ("joy", "neu", "anger"), ("joy", "anger", "fear")])
