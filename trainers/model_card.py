@@ -84,7 +84,9 @@ def model_card(results: RunResults, options: RunSettings) -> str:
             "about real conversations.**",
             "",
         ]
-    return "\n".join([*header, *_data(results), *scores(results), *use(results), *_settings(options), *_terms(results)])
+    return "\n".join(
+        [*header, *_data(results), *scores(results), *use(results), *_settings(options, results), *_terms(results)]
+    )
 
 
 def _data(results: RunResults) -> list[str]:
@@ -347,7 +349,7 @@ def _registration(scorer: str) -> tuple[list[str], list[str]]:
     return [text, ""], [code]
 
 
-def _settings(options: RunSettings) -> list[str]:
+def _settings(options: RunSettings, results: RunResults) -> list[str]:
     scorer = find_scorer(options.model.scorer)
     left_out = {
         *("data_dir", "train_with", "train_with_weights", "train_with_other_languages"),
@@ -358,7 +360,9 @@ def _settings(options: RunSettings) -> list[str]:
     }
     if options.task == ERC and not options.data.encodes_text:
         left_out |= {"text_encoder", "encoder_mode", "frozen_layers"}
-    settings = {name: value for name, value in options.flat().items() if value is not None and name not in left_out}
+    # Where an option was not given, what took effect.
+    values = {name: results.settings.get(name) if value is None else value for name, value in options.flat().items()}
+    settings = {name: value for name, value in values.items() if value is not None and name not in left_out}
     settings |= {name: encoder_name(settings[name]) for name in ("language_model", "causes_from") if name in settings}
     if "text_encoder" in settings:
         settings["text_encoder"] = encoder_name(options.model.text_encoder)

@@ -328,10 +328,11 @@ class ObjectiveOptions:
         minimum=0.0,
         below=1.0,
     )
-    r_drop_weight: float = option(
-        0.0,
+    r_drop_weight: float | None = option(
+        None,
         "Dialogue scorer: weight of the divergence between two passes over each mini-batch with different dropout, "
-        "both of which are trained on (R-Drop, arXiv 2106.14448, alpha). A step costs twice as much. 0: one pass.",
+        "both of which are trained on (R-Drop, arXiv 2106.14448, alpha). A step costs twice as much. 0: one pass. "
+        "Default: 1.",
         minimum=0.0,
         limit=1e6,
     )
@@ -348,8 +349,8 @@ class ObjectiveOptions:
         None,
         "Dialogue scorer: weight of the cross entropy of the utterances' emotion categories. Above 0 a head predicts "
         "them, and the predictions name the target's emotion, which definitions C and D of Pair F1 need: its most "
-        "probable category but neutral, as a pair states that its target has an emotion. 0: no head. Default: 0.5 "
-        "where the train split has categories; 0 where it has none, and where --train_with adds a corpus with others.",
+        "probable category but neutral, as a pair states that its target has an emotion. 0: no head. Default: 0.5, "
+        "or 0 where the train split has no categories.",
         minimum=0.0,
         limit=1e6,
     )
@@ -740,9 +741,10 @@ class TrainingOptions(RunSettings):
         return dict(scorer.protocol(str(values.get("modalities", DataOptions.modalities))))
 
     def without_effect(self) -> frozenset[str]:
-        """The rule of a threshold, where none is chosen."""
+        """The rule of a threshold, where none is chosen; terms of the loss that the isolated scorer lacks."""
         chosen = self.optimization.decision == "threshold" and self.optimization.threshold is None
-        return frozenset() if chosen else frozenset({"threshold_rule"})
+        unused = frozenset() if chosen else frozenset({"threshold_rule"})
+        return unused | {"emotion_category_weight", "r_drop_weight"} if self.model.scorer == "isolated" else unused
 
     @classmethod
     def notes(cls) -> str:

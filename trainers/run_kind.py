@@ -82,7 +82,7 @@ class FinishedRun(Generic[_Settings]):
             "peak_memory_mb": peak_memory_mb(),
             "best_epoch": progress.best_epoch,
             "epochs": progress.epoch,
-            "settings": run_settings(options, self.processes, self.precision),
+            "settings": {**run_settings(options, self.processes, self.precision), **self.task.took_effect},
             "features": self.inputs.features,
             "initialized_from": self.inputs.initialized_from,
             "trained_with": {

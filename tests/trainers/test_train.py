@@ -15,11 +15,13 @@ from safetensors.torch import load_file
 import iemomecp_dataset
 import iemomecp_dataset.trainers.run
 from iemomecp_dataset.benchmark.results_table import print_results
+from iemomecp_dataset.benchmark.runs.identity import system_of
 from iemomecp_dataset.benchmark.runs.results import RunResults, read_results, write_results
 from iemomecp_dataset.commands import report
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, RunFolderError, UsageError
 from iemomecp_dataset.trainers import load_scorer, predict, train
-from iemomecp_dataset.trainers.training.emotions import target_emotions
+from iemomecp_dataset.trainers.dialogue.task import R_DROP_WEIGHT
+from iemomecp_dataset.trainers.training.emotions import CATEGORY_WEIGHT, target_emotions
 
 
 @pytest.mark.slow
@@ -193,6 +195,24 @@ def test_emotion_categories_are_learned_written_and_predicted_again(tiny_encoder
         np.testing.assert_array_equal(alone, together)
     events = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     assert events[-1]["losses"]["emotion_category"] < 0.3 * events[0]["losses"]["emotion_category"]
+
+
+def test_weights_that_are_not_given_are_recorded_with_the_values_that_took_effect(
+    tiny_encoder: Path, tmp_path: Path
+) -> None:
+    results = train_two(tmp_path / "run", tiny_encoder, epochs=1)
+    assert "emotion_categories" in results.extra
+    given = train_two(tmp_path / "given", tiny_encoder, epochs=1, emotion_category_weight=CATEGORY_WEIGHT,
+                      r_drop_weight=R_DROP_WEIGHT)  # fmt: skip
+    assert (results.settings["emotion_category_weight"], results.settings["r_drop_weight"]) == (0.5, 1.0)
+    assert system_of(results) == system_of(given)
+    files = [(tmp_path / name / "model" / "model.safetensors").read_bytes() for name in ("run", "given")]
+    assert files[0] == files[1]
+    plain = train_two(tmp_path / "plain", tiny_encoder, epochs=1, emotion_category_weight=0.0, r_drop_weight=0.0)
+    losses = [json.loads((tmp_path / name / "log.jsonl").read_text().splitlines()[0]) for name in ("run", "plain")]
+    assert {"emotion_category", "r_drop"} == losses[0]["losses"].keys() - losses[1]["losses"].keys()
+    assert "r_drop_weight 1.0" in (tmp_path / "run" / "model" / "README.md").read_text()
+    assert system_of(plain) != system_of(given)
 
 
 def test_without_weight_there_are_no_emotion_categories(tiny_encoder: Path, tmp_path: Path) -> None:

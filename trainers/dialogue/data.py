@@ -113,6 +113,8 @@ def dialogue_examples(
     emotion_names: Sequence[str],
     emotion_target: str = "non_neutral",
     corpus: int = 0,
+    *,
+    categories: bool = True,
 ) -> list[DialogueExample]:
     """Builds examples from rows.
 
@@ -122,12 +124,15 @@ def dialogue_examples(
         emotion_target: Criterion of an emotional utterance: ``non_neutral``, its label, where the corpus has emotions
             (and a gold pair where it has none); or ``gold_target``, being the target of a gold pair.
         corpus: Which corpus they are of.
+        categories: Whether their emotions are categories of the model; otherwise none of theirs is learned.
     """
     names = emotion_names if emotion_target == "non_neutral" else None
-    return [_example(row, names, corpus) for row in rows]
+    return [_example(row, names, corpus, categories) for row in rows]
 
 
-def _example(row: Mapping[str, Any], emotion_names: Sequence[str] | None, corpus: int) -> DialogueExample:
+def _example(
+    row: Mapping[str, Any], emotion_names: Sequence[str] | None, corpus: int, categories: bool
+) -> DialogueExample:
     utterances = row["utterances"]
     n = len(utterances)
     labels = np.full((n, n), IGNORED_LABEL, dtype=np.int64)
@@ -148,7 +153,9 @@ def _example(row: Mapping[str, Any], emotion_names: Sequence[str] | None, corpus
         labels=labels,
         gold=gold,
         emotion_labels=np.array(emotional_utterances(row, emotion_names), dtype=np.int64),
-        emotion_categories=np.array([IGNORED_LABEL if e is None else e for e in emotions], dtype=np.int64),
+        emotion_categories=np.array(
+            [e if e is not None and categories else IGNORED_LABEL for e in emotions], dtype=np.int64
+        ),
         cause_labels=np.any(gold, axis=0).astype(np.int64),
         targets=targets,
         causes=causes,

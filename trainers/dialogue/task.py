@@ -75,6 +75,7 @@ from iemomecp_dataset.trainers.training.task import Batch, Examples, TrainingTas
 
 __all__ = [
     "MODEL_INPUTS",
+    "R_DROP_WEIGHT",
     "DialoguePrediction",
     "DialogueStrategy",
     "drawn_in_epoch",
@@ -86,6 +87,9 @@ __all__ = [
     "prepare_dialogue_inference",
     "utterance_inputs",
 ]
+
+R_DROP_WEIGHT = 1.0
+"""Weight of R-Drop where none is given; docs/results.md has how it was chosen."""
 
 MODEL_INPUTS = (
     "mask",
@@ -405,7 +409,13 @@ def prepare_dialogue(
             for key, of_corpus in further_rows.items()
         }
     further = {
-        one.key: dialogue_examples(further_rows[one.key], one.corpus.emotion_names, target, number)
+        one.key: dialogue_examples(
+            further_rows[one.key],
+            one.corpus.emotion_names,
+            target,
+            number,
+            categories=one.corpus.emotion_names == corpus.emotion_names,
+        )
         for number, one in enumerate(corpus.further, start=1)
     }
     own = examples
@@ -418,6 +428,7 @@ def prepare_dialogue(
     # From here on each process draws its own dropout masks; the first one's are those of a run alone.
     set_seed(options.run.seed, device_specific=True, deterministic=options.run.deterministic)
     settings, objective = options.objective, resolve_objective(options.objective.objective)
+    r_drop = R_DROP_WEIGHT if settings.r_drop_weight is None else settings.r_drop_weight
     strategy = DialogueStrategy(
         collator=Collator(inputs, chunk_tokens_of(accelerator, chunk_tokens_on(accelerator.device))),
         objective=objective,
@@ -427,14 +438,14 @@ def prepare_dialogue(
         else None,
         class_weights=pair_class_weights(settings.class_weighting, corpus, accelerator.device),
         emotion_category_weight=categories,
-        r_drop_weight=settings.r_drop_weight,
+        r_drop_weight=r_drop,
         inputs=forward_inputs(model_class),
         drawn=drawn_in_epoch(corpus),
     )
     if isinstance(model, DialogueScorer):
         processes = int(os.environ.get("LOCAL_WORLD_SIZE", accelerator.num_processes))
         check_memory(
-            PairMemory.of(model.config, objective, passes=2 if settings.r_drop_weight else 1),
+            PairMemory.of(model.config, objective, passes=2 if r_drop else 1),
             examples,
             batch_size=options.optimization.batch_size,
             eval_batch_size=options.optimization.eval_batch_size,
@@ -453,6 +464,7 @@ def prepare_dialogue(
         encoder=encoder,
         frozen_texts=inputs.features_alone,
         emotion_inputs=predicted,
+        took_effect={"emotion_category_weight": categories, "r_drop_weight": r_drop},
     )
 
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
 from pathlib import Path
 
-from torch import nn
+from torch import Tensor, nn
 
 from iemomecp_dataset.errors import UsageError, nearest_path
 from iemomecp_dataset.files import read_json
 from iemomecp_dataset.trainers.ensemble import SCORER as ENSEMBLE
 
 __all__ = ["depths", "freeze_lowest", "load_initial_weights"]
+
+_logger = logging.getLogger(__name__)
+_CATEGORIES = "emotion_category_head."
+"""Parameters of the dialogue scorer's head of emotion categories."""
 
 
 def load_initial_weights(model: nn.Module, folder: str | Path) -> None:
@@ -23,6 +29,8 @@ def load_initial_weights(model: nn.Module, folder: str | Path) -> None:
     Args:
         model: The scorer, with its text encoder if it trains one.
         folder: A run folder, or a folder that ``save_pretrained`` wrote.
+
+    The head of emotion categories begins anew where the run predicts others, or none.
 
     Raises:
         UsageError: There are no weights, they are those of an ensemble's members, or they are of another shape.
@@ -42,9 +50,10 @@ def load_initial_weights(model: nn.Module, folder: str | Path) -> None:
         weights = load_file(path)
     except SafetensorError as error:
         raise UsageError(f"--init_from: {path} cannot be read: {error}.") from error
-    own = model.state_dict()
+    weights, own = _without_other_categories(model, weights, found[0]), model.state_dict()
     encoder = {name for name in own if name.startswith("text_encoder.")}
-    missing = sorted(own.keys() - weights.keys() - (encoder if not encoder & weights.keys() else set()))
+    begun_anew = {name for name in own if name.startswith(_CATEGORIES)} if not _has_categories(weights) else set()
+    missing = sorted(own.keys() - weights.keys() - begun_anew - (encoder if not encoder & weights.keys() else set()))
     unknown = sorted(weights.keys() - own.keys())
     reshaped = sorted(name for name in own.keys() & weights.keys() if own[name].shape != weights[name].shape)
     for names, what in (
@@ -59,6 +68,22 @@ def load_initial_weights(model: nn.Module, folder: str | Path) -> None:
                 + ". Give both runs the same modalities, classes and model options."
             )
     model.load_state_dict(weights, strict=False)
+
+
+def _has_categories(weights: Mapping[str, Tensor]) -> bool:
+    return any(name.startswith(_CATEGORIES) for name in weights)
+
+
+def _without_other_categories(model: nn.Module, weights: dict[str, Tensor], folder: Path) -> dict[str, Tensor]:
+    """Leaves out the head of emotion categories if they are others than this run's, or in another order."""
+    own = getattr(getattr(model, "config", None), "emotion_names", None)
+    config = read_json(folder / "config.json") if (folder / "config.json").is_file() else {}
+    stored = config.get("emotion_names") if isinstance(config, dict) else None
+    if stored == own:
+        return weights
+    if own:
+        _logger.info("--init_from: %s predicts other emotion categories; their head begins anew.", folder)
+    return {name: value for name, value in weights.items() if not name.startswith(_CATEGORIES)}
 
 
 def _refuse_ensemble(folder: Path) -> None:

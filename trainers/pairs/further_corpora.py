@@ -117,21 +117,20 @@ def _weight_of(text: str, value: str) -> float:
     return weight
 
 
-def with_further_corpora(corpus: Corpus, options: DataOptions, *, learns_categories: bool = False) -> Corpus:
+def with_further_corpora(corpus: Corpus, options: DataOptions) -> Corpus:
     """Loads the training dialogues of further corpora, and leaves out those that validation or test know.
 
     Args:
         corpus: The main corpus.
         options: Which further corpora, with which weights.
-        learns_categories: Whether the model learns emotion categories, which must then be the same for all.
 
     Returns:
         The main corpus, unchanged but for its ``further`` training data.
 
     Raises:
-        UsageError: A further corpus is the main one, or has other pair classes, another language or other emotion
-            categories; only one of the two is synthetic; the main corpus has no validation split; or every dialogue of
-            a further corpus is in validation or test.
+        UsageError: A further corpus is the main one, or has other pair classes or another language; only one of the two
+            is synthetic; the main corpus has no validation split; or every dialogue of a further corpus is in
+            validation or test.
         IemomecpError: What loading it raises.
     """
     asked = asked_corpora(options.train_with, options.train_with_weights)
@@ -151,11 +150,6 @@ def with_further_corpora(corpus: Corpus, options: DataOptions, *, learns_categor
             raise UsageError(
                 f"--train_with cannot mix synthetic and real dialogues: {which[0]} is synthetic, {which[1]} is not. "
                 f"Leave {one.key} out."
-            )
-        if learns_categories and loaded.corpus.emotion_names != corpus.emotion_names:
-            raise UsageError(
-                f"--emotion_category_weight learns the emotions of all dialogues, but those of {corpus.name} "
-                f"({', '.join(corpus.emotion_names)}) are not those of {one.key}. Use --emotions common."
             )
     return replace(corpus, further=tuple(further))
 

@@ -10,12 +10,13 @@ from accelerate import Accelerator
 from iemomecp_dataset.benchmark.runs.results import Decision, RunResults, run_results, write_run_predictions
 from iemomecp_dataset.corpus import Corpus, load_corpus
 from iemomecp_dataset.folds import fold_corpus, read_folds
-from iemomecp_dataset.trainers.options import ModelOptions, TrainingOptions
+from iemomecp_dataset.trainers.options import TrainingOptions
 from iemomecp_dataset.trainers.pairs.config import set_decision, set_training_data
 from iemomecp_dataset.trainers.pairs.further_corpora import further_remarks, with_further_corpora
 from iemomecp_dataset.trainers.run_folder import RunFolder
 from iemomecp_dataset.trainers.run_kind import FinishedRun
 from iemomecp_dataset.trainers.training.emotions import (
+    categories_left_out,
     emotion_category_scores,
     no_categories,
     target_emotions,
@@ -56,8 +57,7 @@ class PairRun:
             folds.check_corpus(corpus, data.folds)
             corpus = fold_corpus(corpus, folds, data.fold)
         # Last, so that what is left out of further corpora is what the validation and test of this run have.
-        learns_categories = bool(options.objective.emotion_category_weight)
-        corpus = with_further_corpora(corpus, data, learns_categories=learns_categories)
+        corpus = with_further_corpora(corpus, data)
         for remark in further_remarks(corpus):
             _logger.info("%s", remark)
         return corpus
@@ -91,9 +91,10 @@ class PairRun:
         emotions = {split: scored[split].emotions for split in reported}
         names = getattr(done.task.model.config, "emotion_names", None)
         remarks = further_remarks(corpus)
-        learns = done.options.model.scorer == ModelOptions.scorer and names is None
-        if learns and done.options.objective.emotion_category_weight is None and (why := no_categories(corpus)):
-            remarks.append(why)
+        if names:
+            remarks += categories_left_out(corpus)
+        elif done.task.took_effect and done.options.objective.emotion_category_weight is None:
+            remarks += [why] if (why := no_categories(corpus)) is not None else []
         if remarks:
             extra["remarks"] = [*extra.get("remarks", ()), *remarks]
         if names:

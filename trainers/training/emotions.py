@@ -16,6 +16,7 @@ from iemomecp_dataset.schema import NEUTRAL_EMOTIONS
 
 __all__ = [
     "CATEGORY_WEIGHT",
+    "categories_left_out",
     "category_weight",
     "check_emotions",
     "emotion_category_scores",
@@ -36,8 +37,8 @@ def category_weight(given: float | None, corpus: Corpus, *, predicts: bool) -> f
         predicts: Whether the model can predict categories.
 
     Returns:
-        The given one; otherwise :data:`CATEGORY_WEIGHT` if the model predicts categories and :func:`no_categories`
-        finds nothing against it, else 0.
+        The given one; otherwise :data:`CATEGORY_WEIGHT` if the model predicts categories and the train split has some,
+        else 0.
 
     Raises:
         UsageError: A weight above 0 is given, and the data has no categories.
@@ -51,26 +52,36 @@ def category_weight(given: float | None, corpus: Corpus, *, predicts: bool) -> f
 
 
 def no_categories(corpus: Corpus) -> str | None:
-    """Says why a scorer of pairs learns no emotion categories of a corpus unless it is told to.
+    """Says why no emotion categories of a corpus are learned unless a weight is given; None where they are.
 
     Args:
         corpus: The data.
 
-    Returns:
-        A sentence; None where it learns them.
-
     Raises:
         InvalidDataError: An emotion is not the id of a name.
     """
-    left_out = "Emotion categories are not learned beside the pairs"
-    for one in corpus.further:
-        if one.corpus.emotion_names != corpus.emotion_names:
-            return f"{left_out}: those of {one.key} are not those of {corpus.name} (--emotions common makes them so)."
     try:
         check_emotions(corpus)
     except UsageError:
-        return f"{left_out}: {corpus.name} has none to learn."
+        return f"Emotion categories are not learned beside the pairs: {corpus.name} has none to learn."
     return None
+
+
+def categories_left_out(corpus: Corpus) -> list[str]:
+    """Says of which further corpora the emotion categories are not learned, as they are others than the corpus's own.
+
+    Args:
+        corpus: The main corpus.
+
+    Returns:
+        One sentence for each.
+    """
+    return [
+        f"The emotion categories of {one.key} are not those of {corpus.name}, and are not learned (--emotions common "
+        "makes them the same)."
+        for one in corpus.further
+        if one.corpus.emotion_names != corpus.emotion_names
+    ]
 
 
 def check_emotions(corpus: Corpus) -> None:

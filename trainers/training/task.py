@@ -138,6 +138,7 @@ class TrainingTask:
         recipe: How the loop steps and stops.
         emotion_inputs: Emotions that another run predicted, where they are inputs; a structural baseline uses them.
         trains: Whether the model is trained; otherwise it is scored as it is, and there need be no train examples.
+        took_effect: Options that were not given and depend on data and model, with the values that they have.
         whole_weights: Filled by the loop where the model is sharded: its final weights, on the main process.
     """
 
@@ -155,4 +156,5 @@ class TrainingTask:
     emotion_inputs: EmotionInputs | None = None
     recipe: Recipe = Recipe()
     trains: bool = True
+    took_effect: Mapping[str, Any] = field(default_factory=dict)
     whole_weights: dict[str, Tensor] = field(default_factory=dict)

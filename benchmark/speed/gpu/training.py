@@ -107,6 +107,9 @@ def prepared_training(
             "modalities": "t",
             "text_encoder": str(encoder),
             "objective": "base",
+            # What the plain loop does: one pass over each mini-batch, pairs alone.
+            "r_drop_weight": 0.0,
+            "emotion_category_weight": 0.0,
             "hidden_size": work.sizes.hidden_size,
             "batch_size": _BATCH,
             "seed": _SEED,

@@ -6,6 +6,7 @@ import numpy as np
 
 from iemomecp_dataset.trainers.dialogue.data import Collator, UtteranceInputs, dialogue_examples
 from iemomecp_dataset.trainers.encoders.text import TokenizedTexts
+from iemomecp_dataset.trainers.objectives import IGNORED_LABEL
 
 
 def row(
@@ -54,6 +55,14 @@ def test_categories_are_the_ids_of_the_rows_and_ignored_where_there_is_none() ->
     examples = dialogue_examples([unknown, ROWS[1]], ["neutral", "joy"])
     batch = Collator(UtteranceInputs())(list(enumerate(examples)))
     assert batch["emotion_categories"].tolist() == [[-100, 5, 0, -100, -100], [0, 1, 1, 0, 0]]
+
+
+def test_categories_of_another_corpus_are_not_learned() -> None:
+    own = dialogue_examples(ROWS, ["neutral", "joy"])
+    other = dialogue_examples(ROWS, ["neutral", "joy"], categories=False)
+    assert any((one.emotion_categories != IGNORED_LABEL).any() for one in own)
+    assert all((one.emotion_categories == IGNORED_LABEL).all() for one in other)
+    assert all((one.emotion_labels == two.emotion_labels).all() for one, two in zip(own, other, strict=True))
 
 
 def test_the_cause_of_a_gold_pair_outside_the_candidates_is_a_cause() -> None:

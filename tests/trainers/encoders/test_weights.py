@@ -86,6 +86,27 @@ def test_another_shape_is_refused_and_nothing_changes(shape: dict[str, object], 
     assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
 
 
+@pytest.mark.parametrize("stored", [None, ["neutral", "anger", "joy"], ["neutral", "joy", "anger", "fear"]])
+def test_a_head_of_other_categories_begins_anew(stored: list[str] | None, tmp_path: Path) -> None:
+    before = scorer(1, emotion_names=stored)
+    before.save_pretrained(tmp_path)
+    model = scorer(2, emotion_names=["neutral", "joy", "anger"])
+    own = {name: t.clone() for name, t in model.state_dict().items() if "emotion_category" in name}
+    load_initial_weights(model, tmp_path)
+    assert own
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, own[name] if name in own else before.state_dict()[name]), name
+
+
+def test_a_head_of_the_same_categories_is_taken_and_one_too_many_left_out(tmp_path: Path) -> None:
+    before = scorer(1, emotion_names=["neutral", "joy"])
+    before.save_pretrained(tmp_path)
+    for names in (["neutral", "joy"], None):
+        model = scorer(2, emotion_names=names)
+        load_initial_weights(model, tmp_path)
+        assert all(torch.equal(before.state_dict()[name], tensor) for name, tensor in model.state_dict().items())
+
+
 def test_no_weights_or_broken_ones(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="holds no weights"):
         load_initial_weights(scorer(1), tmp_path)

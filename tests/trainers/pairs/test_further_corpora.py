@@ -25,6 +25,7 @@ from iemomecp_dataset.trainers import load_scorer, predict
 from iemomecp_dataset.trainers.dialogue.modeling import DialogueScorer
 from iemomecp_dataset.trainers.dialogue.task import drawn_in_epoch, prepare_dialogue
 from iemomecp_dataset.trainers.encoders.context import TextInContext
+from iemomecp_dataset.trainers.objectives import IGNORED_LABEL
 from iemomecp_dataset.trainers.options import DataOptions, TrainingOptions
 from iemomecp_dataset.trainers.pairs.further_corpora import asked_corpora, further_remarks, with_further_corpora
 from iemomecp_dataset.trainers.pairs.run_kind import PairRun
@@ -32,6 +33,7 @@ from iemomecp_dataset.trainers.run import run
 from iemomecp_dataset.trainers.run_folder import RunFolder
 from iemomecp_dataset.trainers.run_inputs import origin_data, run_inputs
 from iemomecp_dataset.trainers.training.agreement import facts_of_inputs, facts_of_options
+from iemomecp_dataset.trainers.training.emotions import CATEGORY_WEIGHT
 from iemomecp_dataset.trainers.training.samplers import Drawn
 
 WORDS = ("rain", "train", "letter", "garden", "window", "kitchen", "bridge", "market")
@@ -89,9 +91,8 @@ def fixture_reccon(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_turn_lists(folder, "dailydialog_valid.json", range(40, 42))
 
 
-def mixed(main: Corpus, *train_with: str, learns_categories: bool = False, **options: Any) -> Corpus:
-    data = DataOptions(train_with=train_with, **options)
-    return with_further_corpora(main, data, learns_categories=learns_categories)
+def mixed(main: Corpus, *train_with: str, **options: Any) -> Corpus:
+    return with_further_corpora(main, DataOptions(train_with=train_with, **options))
 
 
 @pytest.mark.parametrize(
@@ -182,10 +183,8 @@ def test_what_does_not_fit_is_refused(ecf: Path, reccon: Path, tmp_path: Path) -
         mixed(main, "3class=anywhere")
     with pytest.raises(UsageError, match="cannot mix synthetic and real dialogues: ecf is synthetic, reccon is not"):
         mixed(dataclasses.replace(main, synthetic=True), f"reccon={reccon}")
-    with pytest.raises(UsageError, match=r"are not those of reccon. Use --emotions common"):
-        mixed(main, f"reccon={reccon}", learns_categories=True)
     common = load_corpus("ecf", ecf, emotions="common")
-    (one,) = mixed(common, f"reccon={reccon}", learns_categories=True).further
+    (one,) = mixed(common, f"reccon={reccon}").further
     emotions = [common.emotion_names[u["emotion"]] for u in one.rows[0]["utterances"]]
     assert emotions == ["anger", "surprise", "neutral"]
     scored = write_turn_lists(tmp_path / "scored", "dailydialog_train.json", range(10, 13))
@@ -240,11 +239,12 @@ def fixture_trained(
 
 
 def test_only_what_is_trained_on_changes(trained: Any, reccon: Path) -> None:
-    alone, _ = trained()
+    alone, before = trained()
     further, folder = trained(train_with=(f"reccon={reccon}",))
     assert further.structural_baselines == alone.structural_baselines
     assert (further.counts, further.data_fingerprint) == (alone.counts, alone.data_fingerprint)
-    assert further.metrics != alone.metrics
+    learned, learned_alone = ((run / "model" / "model.safetensors").read_bytes() for run in (folder, before))
+    assert learned != learned_alone
     log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     assert log[-1]["step"] == 5, "an epoch has 4 + 5 dialogues, two a step"
     (facts,) = further.trained_with.values()
@@ -252,10 +252,27 @@ def test_only_what_is_trained_on_changes(trained: Any, reccon: Path) -> None:
     assert (facts["dialogues"], facts["utterances"], facts["gold_pairs"]) == (5, 15, 15)
     assert facts["truncated_utterances"] == 0
     assert any("5 dialogues of reccon as well" in remark for remark in further.extra["remarks"])
+    assert any("The emotion categories of reccon are not those of ecf" in one for one in further.extra["remarks"])
     assert alone.trained_with == {}
     card = (folder / "model" / "README.md").read_text()
     assert "| reccon | train | past | 5 | 5 | 15 | 15 | 3 |" in card
     assert str(reccon) not in card
+
+
+def test_categories_of_another_inventory_are_not_learned_and_those_of_the_corpus_are(
+    trained: Any, reccon: Path, tmp_path: Path
+) -> None:
+    accelerator = Accelerator(cpu=True)
+    for emotions, learned in (("corpus", False), ("common", True)):
+        options = trained.settings(tmp_path, train_with=(f"reccon={reccon}",), emotions=emotions)
+        corpus = PairRun().corpus(options, None)
+        task = prepare_dialogue(options, corpus, accelerator, DialogueScorer)
+        assert task.took_effect["emotion_category_weight"] == CATEGORY_WEIGHT
+        assert task.model.config.emotion_names == list(corpus.emotion_names)
+        for number in (0, 1):
+            of = [one for one in task.examples["train"] if one.corpus == number]
+            labels = np.concatenate([one.emotion_categories for one in of])
+            assert (labels != IGNORED_LABEL).any() == (number == 0 or learned)
 
 
 def test_another_mixture_is_another_system(trained: Any, reccon: Path) -> None:

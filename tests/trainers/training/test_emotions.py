@@ -13,6 +13,7 @@ from iemomecp_dataset.corpus import Corpus, FurtherTraining, corpus_of
 from iemomecp_dataset.errors import InvalidDataError, UsageError
 from iemomecp_dataset.trainers.training.emotions import (
     CATEGORY_WEIGHT,
+    categories_left_out,
     category_weight,
     check_emotions,
     emotion_category_scores,
@@ -83,13 +84,14 @@ def test_categories_are_learned_where_there_are_some_unless_a_weight_is_given() 
     assert "has none to learn" in (no_categories(unlabelled) or "")
 
 
-def test_categories_of_further_corpora_have_to_be_the_same() -> None:
+def test_further_corpora_with_other_categories_are_named() -> None:
     other = FurtherTraining("reccon", corpus(rows((0, 1)), (*NAMES, "fear")), "train", 1.0, {}, 0)
-    same = replace(other, corpus=corpus(rows((0, 1))))
+    same = replace(other, key="mecad", corpus=corpus(rows((0, 1))))
     mixed = replace(corpus(rows((0, 1))), further=(same, other))
-    assert category_weight(None, mixed, predicts=True) == 0
-    assert "those of reccon are not those of" in (no_categories(mixed) or "")
-    assert category_weight(None, replace(mixed, further=(same,)), predicts=True) == CATEGORY_WEIGHT
+    assert category_weight(None, mixed, predicts=True) == CATEGORY_WEIGHT
+    (said,) = categories_left_out(mixed)
+    assert said.startswith("The emotion categories of reccon are not those of")
+    assert categories_left_out(replace(mixed, further=(same,))) == []
 
 
 @pytest.mark.parametrize("names", [NAMES, ("joy", "neu", "anger"), ("joy", "anger", "fear")])
