@@ -157,8 +157,8 @@ def predict(
             ``config.emotion_names``.
         batch_size: Dialogues, pairs or explanations at once.
         device: Where to compute; by default where the model is.
-        with_emotions: Also give the probabilities of the utterances' emotions, of a model that was trained with
-            ``emotion_category_weight`` above 0.
+        with_emotions: Also give the probabilities of the utterances' emotions, of a model that has learned them:
+            its training data had emotions, and ``emotion_category_weight`` was not 0.
         threshold: Of conversations: smallest P(class 0) that makes a pair; by default the model's own rule.
         window: Of conversations: pairs whose turns are at least so far apart are not scored; 0 reads each whole.
         emotion_model: Of conversations: the model of emotions whose predictions the scorer takes, or its run.
@@ -278,8 +278,8 @@ def predict(
         raise UsageError(f"{type(scorer).__name__} predicts emotions alone. Leave with_emotions out.")
     if with_emotions and not getattr(scorer.config, "emotion_names", None):
         raise UsageError(
-            f"This {type(scorer).__name__} predicts no emotions: it was trained without --emotion_category_weight. "
-            "Leave with_emotions out, or train one with it."
+            f"This {type(scorer).__name__} predicts no emotions: it was trained on data without emotions, or "
+            "with --emotion_category_weight 0. Leave with_emotions out, or train one with them."
         )
     dialogues = [_bare_row(row, number) for number, row in enumerate(rows)]
     if not dialogues:
