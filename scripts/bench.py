@@ -14,7 +14,7 @@ import active_environment  # noqa: F401
 
 from iemomecp_dataset.benchmark.speed import SUBJECTS
 from iemomecp_dataset.benchmark.speed.conversations import DEFAULT_CONVERSATIONS
-from iemomecp_dataset.benchmark.speed.peer import HILO_BEST, left_out
+from iemomecp_dataset.benchmark.speed.peer import HILO_BEST, OurThreshold, left_out
 from iemomecp_dataset.command_line import option, read_options
 from iemomecp_dataset.command_process import run_command
 from iemomecp_dataset.errors import UsageError, did_you_mean
@@ -42,6 +42,11 @@ class Options:
         above=0.0,
         maximum=100.0,
     )
+    our_threshold: OurThreshold = option(
+        "half",
+        "of the subject peer: half (we decide at a probability of one half, as HiLo does) or best (at the threshold "
+        "that is best on validation, which is no equal comparison)",
+    )
 
 
 def main() -> None:
@@ -66,6 +71,7 @@ def main() -> None:
             "clone": options.hilo_clone,
             "python": options.hilo_python,
             "pair_f1": options.pair_f1,
+            "threshold": options.our_threshold,
         },
     }
 

@@ -62,15 +62,23 @@ def test_all_subjects_leave_the_peer_out_where_nothing_is_given(measured, capsys
 
 def test_the_peer_gets_its_folders_and_the_score(measured):
     assert measured("--only", "peer", "--data-dir", "ecf", "--encoder", "minilm") == {
-        "peer": {"data_dir": "ecf", "encoder": "minilm", "clone": None, "python": None, "pair_f1": 49.1}
+        "peer": {
+            "data_dir": "ecf",
+            "encoder": "minilm",
+            "clone": None,
+            "python": None,
+            "pair_f1": 49.1,
+            "threshold": "half",
+        }
     }
     given = ("--data-dir", "ecf", "--encoder", "e", "--hilo-clone", "c", "--hilo-python", "p", "--pair-f1", "40")
+    given += ("--our-threshold", "best")
     assert measured("--only", "metrics,peer", *given) == {
         "metrics": {},
-        "peer": {"data_dir": "ecf", "encoder": "e", "clone": "c", "python": "p", "pair_f1": 40.0},
+        "peer": {"data_dir": "ecf", "encoder": "e", "clone": "c", "python": "p", "pair_f1": 40.0, "threshold": "best"},
     }
 
 
 def test_a_peer_that_is_asked_for_and_cannot_be_measured_is_an_error(measured):
-    with pytest.raises(ValueError, match="The subject peer is left out.*give --encoder"):
+    with pytest.raises(ValueError, match=r"The subject peer is left out.*give --encoder"):
         measured("--only", "metrics,peer", "--data-dir", "ecf")

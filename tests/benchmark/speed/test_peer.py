@@ -114,9 +114,7 @@ def test_a_doubtful_score_below_the_target_is_said_and_not_counted(tmp_path: Pat
         (("ecf", "encoder"), ""),
     ],
 )
-def test_without_data_or_encoder_one_sentence_says_what_to_give(
-    given: tuple[str | None, str | None], said: str
-) -> None:
+def test_one_sentence_says_what_is_missing(given: tuple[str | None, str | None], said: str) -> None:
     sentence = peer.left_out(*given)
     assert sentence.endswith(said)
     assert bool(sentence) == bool(said)
@@ -147,13 +145,14 @@ def test_the_clone_needs_its_own_python(python: str | None) -> None:
 
 
 def test_our_training_is_the_one_that_is_described(tmp_path: Path) -> None:
-    command = peer._our_command(tmp_path / "ecf", tmp_path / "encoder", tmp_path)
+    command = peer._our_command(tmp_path / "ecf", tmp_path / "encoder", tmp_path, "half")
     given = dict(zip(command[3:-1:2], command[4:-1:2], strict=True))
+    chosen = peer._our_command(tmp_path / "ecf", tmp_path / "encoder", tmp_path, "best")
+    assert [*chosen, "--threshold", "0.5"] == command
     assert given["--config_name"] == "ecf"
     assert given["--modalities"] == "t"
     assert given["--encoder_mode"] == "trained"
     assert given["--batch_size"] == "4"
-    assert given["--threshold"] == "0.5", "HiLo decides at one half, too"
     assert peer._ONE_THREAD["OMP_NUM_THREADS"] == "1"
 
 
