@@ -65,8 +65,8 @@ class PrintedCourse:
             return None
         self._lines.clear()
         first = found[0]
-        shown = [100 / first.scale * value for value in (first.precision, first.recall, first.f1)]
-        return PrintedEvaluation(*shown, doubt=self._doubt(found))
+        precision, recall, f1 = (100 / first.scale * value for value in (first.precision, first.recall, first.f1))
+        return PrintedEvaluation(precision, recall, f1, self._doubt(found))
 
     def _doubt(self, found: list[PrintedScore]) -> str:
         if len(found) > 1:
