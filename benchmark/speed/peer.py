@@ -31,6 +31,7 @@ from iemomecp_dataset.benchmark.speed.measurement import SpeedRow, processor_sec
 from iemomecp_dataset.benchmark.speed.printed_course import PrintedCourse
 from iemomecp_dataset.corpus import load_corpus
 from iemomecp_dataset.errors import MissingDataError, TrainingError, UsageError
+from iemomecp_dataset.files import make_folder
 
 __all__ = ["HILO_BEST", "OurThreshold", "left_out", "run"]
 
@@ -99,19 +100,23 @@ def run(
         pair_f1: The score, in percent.
         threshold: How we decide.
         most_epochs: Epochs after which ours is stopped all the same; the learning rate's course is that of 30.
-        folder: Empty folder that keeps what both write; None for one that is deleted.
+        folder: Folder that keeps what both write; None for one that is deleted.
         say: Receives a line for each evaluation, and for what could not be measured.
 
     Returns:
         Processor time and wall time to the score; NaN where it was not reached or nothing was measured.
 
     Raises:
-        UsageError: A folder is missing, or the clone would train on something else.
+        MissingDataError: A folder is missing.
+        UsageError: The clone would train on something else, or its Python is missing.
         TrainingError: Our training failed.
     """
     command = None
+    if clone is None and python is not None:
+        raise UsageError(f"--hilo-python {python} is given without --hilo-clone, the folder of the clone it is for.")
     with tempfile.TemporaryDirectory() as made:
         folder = folder or Path(made)
+        make_folder(folder)
         corpus = load_corpus("ecf", _folder("--data-dir", data_dir))
         if "validation" not in corpus.rows:
             raise UsageError(f"{data_dir} has no validation split, on which the score is to be reached.")

@@ -44,8 +44,8 @@ class PrintedCourse:
 
     >>> course = PrintedCourse({"validation": 866, "test": 1873})
     >>> course.read("test 47.9146 26.3748 34.0220")
-    >>> course.read("valid 54.9383 41.1085 47.0278")
-    PrintedEvaluation(precision=54.9383, recall=41.1085, f1=47.0278, doubt='')
+    >>> course.read("valid 54.9383 41.1085 47.0277")
+    PrintedEvaluation(precision=54.9383, recall=41.1085, f1=47.0277, doubt='')
     """
 
     def __init__(self, gold: Mapping[str, int]):
@@ -71,7 +71,7 @@ class PrintedCourse:
     def _doubt(self, found: list[PrintedScore]) -> str:
         if len(found) > 1:
             return "several scores that could be those of validation were printed at once"
-        (score,) = found
+        score = found[0]
         if score.tolerance / score.scale * self._gold > _COARSEST:
             return "they are rounded too coarsely to tell which split they are of"
         also = [split for split, count in self._others.items() if score.could_be_of(count)]

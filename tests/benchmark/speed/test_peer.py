@@ -10,9 +10,13 @@ from pathlib import Path
 import forked_python
 import psutil
 import pytest
+from hilo_clones import make_clone
 from peer_files import ecf_corpus
 
+from iemomecp_dataset.benchmark.peers.exports.exporting import export_for
+from iemomecp_dataset.benchmark.peers.exports.request import ExportRequest
 from iemomecp_dataset.benchmark.speed import peer
+from iemomecp_dataset.corpus import load_corpus
 from iemomecp_dataset.errors import IemomecpError, TrainingError
 
 GOLD = {"train": 300, "validation": 866, "test": 1873}
@@ -126,6 +130,7 @@ def test_one_sentence_says_what_is_missing(given: tuple[str | None, str | None],
         ({"data_dir": "nowhere"}, "--data-dir nowhere is no folder"),
         ({"encoder": "nowhere"}, "--encoder nowhere is no folder"),
         ({"clone": "nowhere"}, "--hilo-clone nowhere is no folder"),
+        ({"python": "python3.8"}, "--hilo-python python3.8 is given without --hilo-clone"),
     ],
 )
 def test_a_folder_that_is_missing_is_said_before_the_training(
@@ -169,3 +174,32 @@ def test_a_training_reaches_a_score(tmp_path: Path, tiny_encoder: Path, monkeypa
     assert said[-1].startswith("HiLo is not measured, only ours")
     assert math.isnan(wall.ratio)
     assert "no clone of HiLo" in wall.alternative_name
+
+
+@pytest.mark.slow
+def test_a_clone_is_launched_and_its_scores_on_validation_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program with HiLo's documented behaviour, which prints scores of validation after each epoch, and of test."""
+    # Splits whose scores differ: more pairs than what small fractions are alike in.
+    ecf_corpus(tmp_path / "ecf", sizes={"train": 6, "dev": 20, "test": 29})
+    make_clone(tmp_path / "clone", "single")
+    export_for(load_corpus("ecf", tmp_path / "ecf"), ExportRequest(peer="hilo", output_dir=tmp_path / "clone"))
+    (tmp_path / "clone" / "src" / "config.yaml").write_text("bert_path: ../encoder")
+    (tmp_path / "encoder").mkdir()
+    monkeypatch.setattr(peer, "_ours", lambda *_: peer.Taken(2.0, 3.0))
+    said: list[str] = []
+    given = {"data_dir": "ecf", "encoder": "encoder", "clone": "clone"}
+    monkeypatch.chdir(tmp_path)
+    rows = peer.run(
+        **given, python=forked_python.executable(), pair_f1=0.001, folder=tmp_path / "kept", say=said.append
+    )
+    evaluation = next(line for line in said if line.startswith("HiLo, evaluation 1: Pair F1 "))
+    printed = (tmp_path / "kept" / "hilo.txt").read_text()
+    f1 = 100 * float(re.findall(r"f1: (\S+)", printed)[0])
+    assert f"Pair F1 {f1:.1f} after" in evaluation
+    assert [(row.ours_seconds, row.alternative_name) for row in rows] == [
+        (2.0, "HiLo, text alone"),
+        (3.0, "HiLo, text alone"),
+    ]
+    assert all(row.ratio > 0 for row in rows)
