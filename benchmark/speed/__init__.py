@@ -10,6 +10,7 @@ SUBJECTS = (
     "features",
     "language_models",
     "metrics",
+    "peer",
     "prediction",
     "processes",
     "report",

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
 
 import iemomecp_dataset.benchmark.speed as room
 from iemomecp_dataset.benchmark.speed import measurement
-from iemomecp_dataset.benchmark.speed.measurement import SpeedRow, best_seconds
+from iemomecp_dataset.benchmark.speed.measurement import SpeedRow, best_seconds, processor_seconds
 
 
 def test_the_ratio_is_above_one_if_ours_is_faster():
@@ -27,6 +29,35 @@ def test_the_shortest_of_several_calls_counts(monkeypatch):
 
     assert best_seconds(work, 3) == 0.5
     assert next(durations, None) is None
+
+
+# A process that takes 0.2 s of processor time, as it counts itself, has another take as much, and waits.
+TAKES = """
+import subprocess, sys, time
+spin = "import time\\nwhile time.process_time() < 0.2: pass"
+if sys.argv[1] == "ended":
+    subprocess.run([sys.executable, "-S", "-c", spin])
+else:
+    command = [sys.executable, "-S", "-c", f"{spin}\\nprint()\\ninput()"]
+    other = subprocess.Popen(command, stdin=0, stdout=subprocess.PIPE)
+    other.stdout.readline()
+exec(spin)
+print("done", flush=True)
+input()
+"""
+
+
+@pytest.mark.parametrize("other", ["ended", "running"])
+def test_processor_time_has_that_of_processes_which_it_started(other: str) -> None:
+    command = [sys.executable, "-S", "-c", TAKES, other]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "done\n"
+        taken = processor_seconds(process.pid)
+        process.communicate("\n\n")
+    assert taken >= 0.4 - 0.03, "clocks of the system count in ticks of a hundredth"
+    with pytest.raises(ProcessLookupError, match=f"no process {process.pid}"):
+        processor_seconds(process.pid)
 
 
 def test_every_module_that_measures_is_a_subject():
