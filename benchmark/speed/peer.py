@@ -164,6 +164,8 @@ def _our_command(data_dir: Path, encoder: Path, folder: Path, threshold: OurThre
         *(sys.executable, "-m", "iemomecp_dataset.trainers.fusion", "--data_dir", str(data_dir.resolve())),
         *("--config_name", "ecf", "--modalities", "t", "--scorer", "dialogue", "--objective", "base"),
         *("--text_encoder", str(encoder), "--encoder_mode", "trained", "--batch_size", str(_BATCH)),
+        # One pass over each mini-batch and no emotion categories, which HiLo does not learn either.
+        *("--r_drop_weight", "0", "--emotion_category_weight", "0", "--learning_rate", "3e-4"),
         *("--epochs", str(_EPOCHS), "--patience", "0", "--output_dir", str(folder / "ours"), "--quiet"),
         *(("--threshold", "0.5") if threshold == "half" else ()),
     ]
