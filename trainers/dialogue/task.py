@@ -75,6 +75,7 @@ from iemomecp_dataset.trainers.training.task import Batch, Examples, TrainingTas
 
 __all__ = [
     "MODEL_INPUTS",
+    "PAIR_LAYERS",
     "R_DROP_WEIGHT",
     "DialoguePrediction",
     "DialogueStrategy",
@@ -87,6 +88,9 @@ __all__ = [
     "prepare_dialogue_inference",
     "utterance_inputs",
 ]
+
+PAIR_LAYERS = 6
+"""How many encoder layers scorers of pairs pool where none are named; docs/results.md has how it was chosen."""
 
 R_DROP_WEIGHT = 1.0
 """Weight of R-Drop where none is given; docs/results.md has how it was chosen."""
@@ -682,7 +686,7 @@ def utterance_inputs(
         return UtteranceInputs(features=vectors, feature_sizes=sizes), None, None, []
     encoder = load_text_encoder(options.model.text_encoder)
     model = cast(EncoderOptions, options.model)
-    layers = parse_layers(model.text_layers, encoder.num_layers)
+    layers = parse_layers(model.text_layers, encoder.num_layers, PAIR_LAYERS if options.task == "pairs" else 3)
     texts = [text for dialogues in examples.values() for dialogue in dialogues for text in dialogue.encoded_texts]
     tokens, pooling = _tokenized(texts, encoder.tokenizer, model.max_tokens, TextContext.of(model)), _pooling(model)
     if options.model.encoder_mode == "trained":

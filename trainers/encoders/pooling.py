@@ -17,12 +17,13 @@ POOLINGS = {"mean": ("mean",), "mean_max": ("mean", "max")}
 """By the name of a pooling what each layer gives."""
 
 
-def parse_layers(text: str, num_layers: int) -> list[int]:
+def parse_layers(text: str, num_layers: int, count: int = 3) -> list[int]:
     """Reads the option ``--text_layers``.
 
     Args:
         text: ``auto`` or comma-separated layer numbers; negative ones count from the top.
         num_layers: Layers of the encoder, the embedding layer not counted.
+        count: How many layers ``auto`` takes.
 
     Returns:
         Layer numbers, 0 being the embedding layer.
@@ -34,20 +35,24 @@ def parse_layers(text: str, num_layers: int) -> list[int]:
         >>> parse_layers("auto", 12), parse_layers("-1", 12), parse_layers("2,4", 6)
         ([4, 8, 12], [12], [2, 4])
     """
-    named = ("auto", default_layers(num_layers))
+    named = ("auto", default_layers(num_layers, count))
     return list(hidden_layers(text, num_layers + 1, option="--text_layers", named=named))
 
 
-def default_layers(num_layers: int) -> list[int]:
-    """Layers at one third, two thirds and the top of an encoder.
+def default_layers(num_layers: int, count: int = 3) -> list[int]:
+    """Layers of an encoder at even steps, its top layer the last.
 
     The lower ones keep the emotion cues that the top layer of a sentence encoder drops.
 
+    Args:
+        num_layers: Layers of the encoder, the embedding layer not counted.
+        count: How many; of a smaller encoder all of them.
+
     Example:
-        >>> default_layers(6), default_layers(12), default_layers(2)
-        ([2, 4, 6], [4, 8, 12], [1, 2])
+        >>> default_layers(6), default_layers(12), default_layers(2), default_layers(12, 6)
+        ([2, 4, 6], [4, 8, 12], [1, 2], [2, 4, 6, 8, 10, 12])
     """
-    return sorted({max(1, round(num_layers * part / 3)) for part in (1, 2, 3)})
+    return sorted({max(1, round(num_layers * part / count)) for part in range(1, count + 1)})
 
 
 def pool_layers(
