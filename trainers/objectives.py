@@ -98,7 +98,6 @@ class ObjectiveWeights:
         corrupted_supervision_weight: :math:`\lambda_{cor}`, see :func:`corrupted_context_stability`.
         alignment_weight: :math:`\lambda_{ali}`.
         context_ranking_weight: Of the ranking of contexts in the three-role task; 0 for none, as in the paper.
-        label_smoothing: Share of a label that :func:`supervised_extraction` spreads over all classes; 0 in the paper.
     """
 
     base_margin: float = 0.05
@@ -108,7 +107,6 @@ class ObjectiveWeights:
     corrupted_supervision_weight: float = 0.75
     alignment_weight: float = 0.2
     context_ranking_weight: float = 0.0
-    label_smoothing: float = 0.0
 
 
 def supervised_extraction(
@@ -122,7 +120,6 @@ def supervised_extraction(
     valid: Tensor,
     *,
     pair_class_weights: Tensor | None = None,
-    label_smoothing: float = 0.0,
     pool: Pooling = pooled_here,
 ) -> Tensor:
     r"""Supervised loss of emotion, cause and pair extraction (arXiv 2606.18893, Eq. 16).
@@ -144,7 +141,6 @@ def supervised_extraction(
         valid: ``(B, N, N)`` bool, true for candidate pairs.
         pair_class_weights: ``(C,)``, such as :func:`class_weights_from_counts` gives; the pair term is then a weighted
             mean as in torch's cross entropy.
-        label_smoothing: Share of each label that is spread over all classes (arXiv 1512.00567).
         pool: Turns a sum into a mean.
 
     Returns:
@@ -163,9 +159,8 @@ def supervised_extraction(
         2.0794
     """
     heads = ((emotion_logits, emotion_labels), (cause_logits, cause_labels))
-    mean = partial(mean_cross_entropy, label_smoothing=label_smoothing, pool=pool)
-    terms = [mean(logits, labels, mask) for logits, labels in heads if logits is not None]
-    terms.append(mean(pair_logits, pair_labels, valid, pair_class_weights))
+    terms = [mean_cross_entropy(logits, labels, mask, pool=pool) for logits, labels in heads if logits is not None]
+    terms.append(mean_cross_entropy(pair_logits, pair_labels, valid, pair_class_weights, pool=pool))
     return reduce(torch.add, terms)
 
 
@@ -413,7 +408,6 @@ def objective_terms(
             mask,
             valid,
             pair_class_weights=pair_class_weights,
-            label_smoothing=weights.label_smoothing,
             pool=pool,
         )
     }
@@ -466,7 +460,6 @@ def mean_cross_entropy(
     keep: Tensor,
     class_weights: Tensor | None = None,
     *,
-    label_smoothing: float = 0.0,
     pool: Pooling = pooled_here,
 ) -> Tensor:
     """Mean cross entropy, weighted by class as in torch's weighted mean.
@@ -476,7 +469,6 @@ def mean_cross_entropy(
         labels: ``(...)`` int; ``IGNORED_LABEL`` is left out.
         keep: ``(...)`` bool, true for what counts.
         class_weights: ``(C,)`` or none.
-        label_smoothing: Share of each label that is spread over all classes, as in torch's cross entropy.
         pool: Turns a sum into a mean.
 
     Returns:
@@ -492,8 +484,7 @@ def mean_cross_entropy(
     kept, classes = _selected(logits, places), labels.flatten().index_select(0, places).long()
     weights = None if class_weights is None else class_weights.to(kept.dtype)
     count = (torch.ones_like(classes, dtype=kept.dtype) if weights is None else weights[classes]).sum()
-    total = F.cross_entropy(kept, classes, weight=weights, reduction="sum", label_smoothing=label_smoothing)
-    return pool(total, count)
+    return pool(F.cross_entropy(kept, classes, weight=weights, reduction="sum"), count)
 
 
 def symmetric_divergence(logits: Tensor, other: Tensor, keep: Tensor, *, pool: Pooling = pooled_here) -> Tensor:

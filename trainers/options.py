@@ -55,10 +55,6 @@ SegmentPooling = Literal["pooler", "first_token", "mean"]
 
 PairScorerName = Literal["mlp", "biaffine"]
 
-SpeakerTokens = Literal["none", "names"]
-
-TextPooling = Literal["mean", "mean_max"]
-
 Precision = Literal["no", "bf16", "fp16"]
 
 Tracker = Literal["aim", "clearml", "comet_ml", "dvclive", "mlflow", "swanlab", "tensorboard", "trackio", "wandb"]
@@ -233,20 +229,10 @@ class ModelOptions(EncoderOptions):
         minimum=1,
         limit=1000,
     )
-    speaker_tokens: SpeakerTokens = option(
-        "none",
-        "Dialogue scorer: names puts the speaker's name before each utterance that the text encoder reads (EmoBERTa, "
-        "arXiv 2108.12009).",
-    )
     text_alone: bool = option(
         False,
         "Dialogue scorer: with the options above, also encode each utterance alone, and use both vectors: a frozen "
         "sentence encoder is not trained on several turns at once, and loses some of what it knows of each.",
-    )
-    text_pooling: TextPooling = option(
-        "mean",
-        "Dialogue scorer: an utterance's tokens are pooled by their mean in each layer, or mean_max: by mean and "
-        "maximum, as emotion hangs on few words.",
     )
     hidden_size: int = option(
         256,
@@ -321,13 +307,6 @@ class ObjectiveOptions:
         "extension.",
         minimum=0.0,
         limit=1e6,
-    )
-    label_smoothing: float = option(
-        0.0,
-        "Dialogue scorer: share of each label in the supervised loss that is spread over all classes, of pairs, "
-        "emotions and causes (arXiv 1512.00567); 0 for none.",
-        minimum=0.0,
-        below=1.0,
     )
     r_drop_weight: float | None = option(
         None,

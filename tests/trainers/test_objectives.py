@@ -174,22 +174,6 @@ class TestMeanCrossEntropy(LossCase):
         return np.mean(slow_cross_entropies(batch, batch.pair_logits))
 
 
-class TestSmoothedLabels(LossCase):
-    of = mean_cross_entropy
-    trained = ("pair_logits",)
-    share = 0.3
-
-    def loss(self, batch: Batch) -> Tensor:
-        return mean_cross_entropy(batch.t_pair_logits, batch.t_labels, batch.t_valid, label_smoothing=self.share)
-
-    def slow(self, batch: Batch) -> float:
-        found = []
-        for index in zip(*np.nonzero(batch.valid), strict=True):
-            logs = [math.log(p) for p in slow_softmax(batch.pair_logits[index])]
-            found.append(-(1 - self.share) * logs[batch.labels[index]] - self.share * sum(logs) / len(logs))
-        return np.mean(found)
-
-
 class TestSymmetricDivergence(LossCase):
     of = symmetric_divergence
     trained = ("pair_logits", "corrupted_logits")
@@ -426,27 +410,6 @@ def test_each_weight_scales_its_term_alone(weight: str, term: str | None) -> Non
     for name, value in one.items():
         assert value > 0
         assert two[name] == pytest.approx(value * (3 if name == term else 1)), name
-
-
-def test_label_smoothing_is_of_the_supervised_term_alone() -> None:
-    batch = Batch(11)
-
-    def terms(share: float) -> dict[str, float]:
-        found = objective_terms(
-            OBJECTIVES["rpcl"], ObjectiveWeights(label_smoothing=share),
-            emotion_logits=batch.t_emotion_logits, cause_logits=batch.t_cause_logits, pair_logits=batch.t_pair_logits,
-            corrupted_pair_logits=batch.t_corrupted_logits, emotion_labels=batch.t_emotion_labels,
-            cause_labels=batch.t_cause_labels, pair_labels=batch.t_labels, mask=batch.t_mask, valid=batch.t_valid,
-        )  # fmt: skip
-        return {name: value.item() for name, value in found.items()}
-
-    without, smoothed = terms(0.0), terms(0.3)
-    assert {name for name in without if without[name] != smoothed[name]} == {"supervised"}
-    heads = ((batch.t_emotion_logits, batch.t_emotion_labels, batch.t_mask),
-             (batch.t_cause_logits, batch.t_cause_labels, batch.t_mask),
-             (batch.t_pair_logits, batch.t_labels, batch.t_valid))  # fmt: skip
-    expected = sum(mean_cross_entropy(*head, label_smoothing=0.3).item() for head in heads)
-    assert smoothed["supervised"] == pytest.approx(expected)
 
 
 def test_training_calls_the_public_functions(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,11 +20,11 @@ def _check(options: TrainingOptions) -> None:
                 "--scorer isolated."
             )
     model = options.model
-    apart = (model.text_context, model.text_context_after, model.text_block, model.speaker_tokens) == (0, 0, 1, "none")
-    if not (apart and model.text_pooling == "mean") and not options.data.encodes_text:
+    apart = (model.text_context, model.text_context_after, model.text_block) == (0, 0, 1)
+    if not apart and not options.data.encodes_text:
         raise UsageError(
-            "--text_context, --text_context_after, --text_block, --speaker_tokens and --text_pooling say what the text "
-            "encoder reads and gives, but this run encodes no text. Leave them out, or add t to --modalities."
+            "--text_context, --text_context_after and --text_block say what the text encoder reads, but this run "
+            "encodes no text. Leave them out, or add t to --modalities."
         )
     if model.text_alone and apart:
         raise UsageError(

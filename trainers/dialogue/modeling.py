@@ -28,7 +28,6 @@ from iemomecp_dataset.trainers.dialogue.layers import (
     scoring_head,
 )
 from iemomecp_dataset.trainers.dialogue.pair_heads import PAIR_SCORERS, PairRefinement
-from iemomecp_dataset.trainers.encoders.pooling import POOLINGS
 from iemomecp_dataset.trainers.encoders.text import pooled_chunks
 from iemomecp_dataset.trainers.objectives import IGNORED_LABEL, corrupt_context, supervised_extraction
 from iemomecp_dataset.trainers.pairs.config import NAMES, TEXT_ENCODER, Expected, PairScorerConfig, count, one_of, share
@@ -53,9 +52,7 @@ class DialogueScorerConfig(PairScorerConfig):
             see :mod:`iemomecp_dataset.trainers.encoders.context`.
         text_context_after: Turns after it.
         text_block: Utterances whose vectors come from one sequence.
-        speaker_tokens: ``names``: each turn begins with its speaker's name; ``none``.
         text_alone: Whether each utterance is encoded alone, too, and has both vectors.
-        text_pooling: ``mean`` or ``mean_max``, over the tokens of an utterance.
         hidden_size: Width of the dialogue transformer.
         num_layers: Its depth; 0 scores utterances without dialogue context.
         num_heads: Its attention heads.
@@ -85,9 +82,7 @@ class DialogueScorerConfig(PairScorerConfig):
     text_context: int = 0
     text_context_after: int = 0
     text_block: int = 1
-    speaker_tokens: str = "none"
     text_alone: bool = False
-    text_pooling: str = "mean"
     hidden_size: int = 256
     num_layers: int = 2
     num_heads: int = 4
@@ -109,9 +104,7 @@ class DialogueScorerConfig(PairScorerConfig):
         ),
         **dict.fromkeys(("text_context", "text_context_after"), count(0)),
         "text_block": count(1),
-        "speaker_tokens": one_of("none", "names"),
         "text_alone": Expected("true or false", lambda value: isinstance(value, bool)),
-        "text_pooling": one_of(*POOLINGS),
         **dict.fromkeys(("hidden_size", "num_heads", "pair_size"), count(1)),
         **dict.fromkeys(("max_tokens", "max_positions", "max_speakers"), count(1)),
         "text_encoder": TEXT_ENCODER,
@@ -385,8 +378,7 @@ class DialogueScorer(WholeModel):
     def _encode_text(self, chunks: list[dict[str, Tensor]], order: Tensor | None) -> Tensor:
         if self.text_encoder is None or order is None:
             raise ValueError("this scorer takes text as features, not as tokens")
-        config = self.config
-        return pooled_chunks(self.text_encoder, chunks, order, config.text_layers, config.text_pooling)
+        return pooled_chunks(self.text_encoder, chunks, order, self.config.text_layers)
 
     def _fuse(
         self, ragged: Ragged, speakers: Tensor, modalities: dict[str, tuple[Tensor | None, Tensor | None]]

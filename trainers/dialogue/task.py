@@ -126,7 +126,7 @@ _GIVEN_BY = {
 
 _FOR_INFERENCE = (
     *("text_size", "audio_size", "video_size", "text_encoder_name", "text_layers", "max_tokens"),
-    *("text_context", "text_context_after", "text_block", "speaker_tokens", "text_alone", "text_pooling"),
+    *("text_context", "text_context_after", "text_block", "text_alone"),
 )
 """What a configuration must hold for the model to be used on new dialogues, whether it declares it or not."""
 
@@ -397,9 +397,8 @@ def prepare_dialogue(
     }
     target = options.objective.emotion_target
     context = TextContext.of(options.model)
-    if context.used or options.model.text_pooling != "mean":
-        _check_encoding(model_class, options)
     if context.used:
+        _check_encoding(model_class, options)
         tokenizer = load_tokenizer(options.model.text_encoder)
         rows = {
             split: with_text_context(of_split, context, tokenizer, options.model.max_tokens)
@@ -489,8 +488,8 @@ def _check_encoding(model_class: type[Any], options: TrainingOptions) -> None:
     if options.model.encoder_mode == "trained" and not issubclass(model_class, DialogueScorer):
         raise UsageError(
             f"{model_class.__name__} trains a text encoder on utterances alone, so that --text_context, "
-            "--text_context_after, --text_block, --speaker_tokens and --text_pooling cannot be used with it. Leave "
-            "them out, or use --encoder_mode frozen."
+            "--text_context_after and --text_block cannot be used with it. Leave them out, or use --encoder_mode "
+            "frozen."
         )
 
 
@@ -588,7 +587,7 @@ def inference_encoder(model: Any, text_encoder: str | None, tokenizer: Any = Non
         )
     encoder = load_text_encoder(needed["text_encoder_name"])
     layers = config.text_layers
-    width = text_width(encoder, layers, _pooling(config), alone=TextContext.of(config).alone)
+    width = text_width(encoder, layers, alone=TextContext.of(config).alone)
     if max(layers) > encoder.num_layers or width != config.text_size:
         raise InvalidDataError(
             f"The text encoder {encoder.name} gives {width // len(layers)} numbers from each of {encoder.num_layers} "
@@ -650,9 +649,7 @@ def inference_inputs(
             text_tokens = tokens
         else:
             # A dialogue scorer takes the layers of its own encoder as features: overlapping windows share them.
-            text_features = encode_texts(
-                tokens, encoder, config.text_layers, device=model.device, progress=False, pooling=_pooling(config)
-            )
+            text_features = encode_texts(tokens, encoder, config.text_layers, device=model.device, progress=False)
         if not trained and sizes["event"]:
             top = [encoder.num_layers]
             event_features = encode_texts(tokens, encoder, top, device=model.device, progress=False)
@@ -688,14 +685,12 @@ def utterance_inputs(
     model = cast(EncoderOptions, options.model)
     layers = parse_layers(model.text_layers, encoder.num_layers, PAIR_LAYERS if options.task == "pairs" else 3)
     texts = [text for dialogues in examples.values() for dialogue in dialogues for text in dialogue.encoded_texts]
-    tokens, pooling = _tokenized(texts, encoder.tokenizer, model.max_tokens, TextContext.of(model)), _pooling(model)
+    tokens = _tokenized(texts, encoder.tokenizer, model.max_tokens, TextContext.of(model))
     if options.model.encoder_mode == "trained":
         return UtteranceInputs(text_tokens=tokens, features=vectors, feature_sizes=sizes), encoder, tokens, layers
     cache = Path(options.run.cache_dir or os.environ.get("IEMOMECP_CACHE") or Path.home() / ".cache" / "iemomecp")
 
-    def encoded(
-        pooled: list[int], of: TokenizedTexts = tokens, pooling: str = "mean"
-    ) -> dict[EncodedText, NDArray[np.float32]]:
+    def encoded(pooled: list[int], of: TokenizedTexts = tokens) -> dict[EncodedText, NDArray[np.float32]]:
         with accelerator.main_process_first():
             return encode_texts(
                 of,
@@ -704,15 +699,14 @@ def utterance_inputs(
                 device=accelerator.device,
                 cache_dir=cache,
                 progress=accelerator.is_main_process and not options.run.quiet,
-                pooling=pooling,
             )
 
-    features, top = encoded(layers, pooling=pooling), [encoder.num_layers]
+    features, top = encoded(layers), [encoder.num_layers]
     event = None
     if "event" in options.model.text_streams:
         event = features if layers == top else encoded(top)
     alone = features
-    if tokens.spans or pooling != "mean":
+    if tokens.spans:
         own = [text for dialogues in examples.values() for dialogue in dialogues for text in dialogue.texts]
         alone = encoded(layers, tokenize_texts(own, encoder.tokenizer, model.max_tokens))
     inputs = UtteranceInputs(
@@ -723,11 +717,6 @@ def utterance_inputs(
         features_alone=alone,
     )
     return inputs, encoder, tokens, layers
-
-
-def _pooling(settings: Any) -> str:
-    """How tokens are pooled; options and configurations of other models have no choice."""
-    return getattr(settings, "text_pooling", "mean")
 
 
 def _tokenized(texts: Sequence[EncodedText], tokenizer: Any, max_tokens: int, context: TextContext) -> TokenizedTexts:
@@ -770,9 +759,7 @@ def _build_model(
         "emotion_names": list(corpus.emotion_names) if categories else None,
         "emotion_input_names": list(corpus.emotion_names) if options.model.emotion_from else None,
         "corpus_names": [corpus.name, *(one.key for one in corpus.further)] if options.model.corpus_embedding else None,
-        "text_size": text_width(encoder, layers, options.model.text_pooling, alone=options.model.text_alone)
-        if encoder
-        else 0,
+        "text_size": text_width(encoder, layers, alone=options.model.text_alone) if encoder else 0,
         "audio_size": (inputs.feature_sizes or {}).get("audio", 0),
         "video_size": (inputs.feature_sizes or {}).get("video", 0),
         "text_encoder": encoder.model.config.to_dict() if encoder and trained else None,

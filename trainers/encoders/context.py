@@ -30,7 +30,7 @@ class TextInContext(NamedTuple):
     """A text among the turns of its sequence.
 
     Attributes:
-        turns: What is encoded together, in order; with speakers where they are told.
+        turns: What is encoded together, in order.
         place: Which of them it is, from 0.
         shortened: Whether turns that were asked for were left out, as the sequence has no room for them.
     """
@@ -75,14 +75,12 @@ class TextContext:
         before: Turns before the block.
         after: Turns after it.
         block: Turns whose vectors come from one sequence.
-        speakers: Whether each turn begins with the name of its speaker.
         alone: Whether each text is encoded alone, too, and has both vectors.
     """
 
     before: int = 0
     after: int = 0
     block: int = 1
-    speakers: bool = False
     alone: bool = False
 
     @classmethod
@@ -92,7 +90,6 @@ class TextContext:
             getattr(settings, "text_context", 0),
             getattr(settings, "text_context_after", 0),
             getattr(settings, "text_block", 1),
-            getattr(settings, "speaker_tokens", "none") == "names",
             getattr(settings, "text_alone", False),
         )
 
@@ -167,7 +164,7 @@ def with_text_context(
     limit = min(max_tokens, int(tokenizer.model_max_length))
     frame = token_frame(tokenizer)
     sizes = (len(frame.begin) + len(frame.end), len(frame.separator))
-    turns = [[_shown(utterance, context) for utterance in row["utterances"]] for row in rows]
+    turns = [[utterance["text"] or "" for utterance in row["utterances"]] for row in rows]
     distinct = sorted({text for of_row in turns for text in of_row})
     ids = tokenizer(distinct, add_special_tokens=False, verbose=False)["input_ids"] if distinct else []
     lengths = dict(zip(distinct, map(len, ids), strict=True))
@@ -179,11 +176,6 @@ def with_text_context(
             utterances = [{**one, IN_CONTEXT: text} for one, text in zip(utterances, in_context, strict=True)]
         found.append({**row, "utterances": utterances})
     return found
-
-
-def _shown(utterance: Mapping[str, Any], context: TextContext) -> str:
-    text, speaker = utterance["text"] or "", utterance.get("speaker")
-    return f"{speaker}: {text}" if context.speakers and speaker else text
 
 
 def sequence_of(turns: Sequence[NDArray[np.int64]], frame: _Frame) -> tuple[NDArray[np.int64], list[tuple[int, int]]]:

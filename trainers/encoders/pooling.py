@@ -10,11 +10,7 @@ from torch import Tensor
 from iemomecp_dataset.features.encoders.frame_pooling import pool_frames
 from iemomecp_dataset.features.encoders.model_loading import hidden_layers
 
-__all__ = ["POOLINGS", "default_layers", "parse_layers", "pool_layers", "pool_spans"]
-
-
-POOLINGS = {"mean": ("mean",), "mean_max": ("mean", "max")}
-"""By the name of a pooling what each layer gives."""
+__all__ = ["default_layers", "parse_layers", "pool_layers", "pool_spans"]
 
 
 def parse_layers(text: str, num_layers: int, count: int = 3) -> list[int]:
@@ -55,19 +51,16 @@ def default_layers(num_layers: int, count: int = 3) -> list[int]:
     return sorted({max(1, round(num_layers * part / count)) for part in range(1, count + 1)})
 
 
-def pool_layers(
-    hidden_states: Sequence[Tensor], attention_mask: Tensor, layers: Sequence[int], pooling: str = "mean"
-) -> Tensor:
-    """Mean, or mean and maximum, over an utterance's tokens in several layers, concatenated.
+def pool_layers(hidden_states: Sequence[Tensor], attention_mask: Tensor, layers: Sequence[int]) -> Tensor:
+    """Mean over an utterance's tokens in several layers, concatenated.
 
     Args:
         hidden_states: One ``(U, T, D)`` tensor per layer; entry 0 is the embedding layer.
         attention_mask: ``(U, T)``, 1 for tokens, 0 for padding.
         layers: Which layers.
-        pooling: One of :data:`POOLINGS`.
 
     Returns:
-        ``(U, D * len(layers))`` float32, or twice as wide with ``mean_max``.
+        ``(U, D * len(layers))`` float32.
 
     Example:
         >>> states = [torch.tensor([[[1.0], [3.0], [99.0]]]), torch.tensor([[[2.0], [4.0], [99.0]]])]
@@ -75,21 +68,19 @@ def pool_layers(
         [[2.0, 3.0]]
     """
     tokens = attention_mask.bool()
-    kinds = POOLINGS[pooling]
-    return torch.cat([pool_frames(hidden_states[layer], tokens, kind) for layer in layers for kind in kinds], dim=-1)
+    return torch.cat([pool_frames(hidden_states[layer], tokens, "mean") for layer in layers], dim=-1)
 
 
-def pool_spans(hidden_states: Sequence[Tensor], pooled: Tensor, layers: Sequence[int], pooling: str = "mean") -> Tensor:
-    """Means, or means and maxima, over parts of sequences in several layers, concatenated.
+def pool_spans(hidden_states: Sequence[Tensor], pooled: Tensor, layers: Sequence[int]) -> Tensor:
+    """Means over parts of sequences in several layers, concatenated.
 
     Args:
         hidden_states: One ``(U, T, D)`` tensor per layer; entry 0 is the embedding layer.
-        pooled: ``(U, S, T)`` bool, the tokens of each of ``S`` parts; over none both are 0.
+        pooled: ``(U, S, T)`` bool, the tokens of each of ``S`` parts; over none the mean is 0.
         layers: Which layers.
-        pooling: One of :data:`POOLINGS`.
 
     Returns:
-        ``(U * S, D * len(layers))`` float32, or twice as wide with ``mean_max``.
+        ``(U * S, D * len(layers))`` float32.
 
     Example:
         >>> parts = torch.tensor([[[True, True, False], [False, False, True]]])
@@ -101,17 +92,5 @@ def pool_spans(hidden_states: Sequence[Tensor], pooled: Tensor, layers: Sequence
     used = pooled.any(dim=1).unsqueeze(-1)
     # In full precision, like the mean over whole texts; and padded states can be infinite.
     with torch.autocast(pooled.device.type, enabled=False):
-        found = []
-        for layer in layers:
-            states = hidden_states[layer].float().where(used, 0.0)
-            found.append(weights @ states)
-            if "max" in POOLINGS[pooling]:
-                found.append(_maxima(states, pooled))
+        found = [weights @ hidden_states[layer].float().where(used, 0.0) for layer in layers]
     return torch.cat(found, dim=-1).flatten(0, 1)
-
-
-def _maxima(states: Tensor, pooled: Tensor) -> Tensor:
-    """``(U, T, D)`` and ``(U, S, T)`` to ``(U, S, D)``, part by part, so that no tensor of ``S * T * D`` is built."""
-    lowest = torch.finfo(states.dtype).min
-    maxima = [states.where(part.unsqueeze(-1), lowest).amax(dim=1) for part in pooled.unbind(dim=1)]
-    return torch.stack(maxima, dim=1).where(pooled.any(dim=-1, keepdim=True), 0.0)

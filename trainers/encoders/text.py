@@ -25,7 +25,7 @@ from iemomecp_dataset.features.encoders.model_loading import load_model, load_pr
 from iemomecp_dataset.files import atomic_write
 from iemomecp_dataset.files.locks import locked_file
 from iemomecp_dataset.trainers.encoders.context import TextInContext, sequence_of, token_frame
-from iemomecp_dataset.trainers.encoders.pooling import POOLINGS, pool_layers, pool_spans
+from iemomecp_dataset.trainers.encoders.pooling import pool_layers, pool_spans
 from iemomecp_dataset.trainers.sharing.fetching import fetched_model
 from iemomecp_dataset.trainers.whole_model import check_numbers
 
@@ -362,9 +362,8 @@ def encode_texts(
     device: torch.device,
     cache_dir: Path | None = None,
     progress: bool = True,
-    pooling: str = "mean",
 ) -> dict[EncodedText, NDArray[np.float32]]:
-    """Computes frozen features of all texts: pooled layers, concatenated.
+    """Computes frozen features of all texts: mean-pooled layers, concatenated.
 
     Args:
         tokens: The texts.
@@ -375,7 +374,6 @@ def encode_texts(
             damaged file there is said and computed again; a folder that cannot be written to is said. Runs that need
             the same features at once wait for the first of them.
         progress: Show a progress bar.
-        pooling: One of :data:`~iemomecp_dataset.trainers.encoders.pooling.POOLINGS`.
 
     Returns:
         ``(text_width(...),)`` float32 by text.
@@ -385,9 +383,9 @@ def encode_texts(
     """
     texts = tokens.texts
     if cache_dir is None:
-        return dict(zip(texts, _encoded(tokens, encoder, layers, pooling, device, progress=progress), strict=True))
-    path = cache_dir / f"text-{_features_key(tokens, encoder, layers, pooling)}.safetensors"
-    shape = (len(texts), text_width(encoder, layers, pooling, alone=tokens.alone))
+        return dict(zip(texts, _encoded(tokens, encoder, layers, device, progress=progress), strict=True))
+    path = cache_dir / f"text-{_features_key(tokens, encoder, layers)}.safetensors"
+    shape = (len(texts), text_width(encoder, layers, alone=tokens.alone))
     was_there = path.exists()
     features = _cached_features(path, shape) if was_there else None
     if features is None:
@@ -396,7 +394,7 @@ def encode_texts(
             again = (waited or not was_there) and path.exists()
             features = _cached_features(path, shape) if again else None
             if features is None:
-                features = _encoded(tokens, encoder, layers, pooling, device, progress=progress)
+                features = _encoded(tokens, encoder, layers, device, progress=progress)
                 _cache_features(path, features)
     return dict(zip(texts, features, strict=True))
 
@@ -434,7 +432,6 @@ def _encoded(
     tokens: TokenizedTexts,
     encoder: TextEncoder,
     layers: Sequence[int],
-    pooling: str,
     device: torch.device,
     *,
     progress: bool,
@@ -453,7 +450,7 @@ def _encoded(
         for chunk in chunks:
             chunk = {name: tensor.to(device) for name, tensor in chunk.items()}
             states = model(**_encoder_inputs(chunk), output_hidden_states=True).hidden_states
-            pooled.append(_pooled(states, chunk, layers, pooling).float().cpu())
+            pooled.append(_pooled(states, chunk, layers).float().cpu())
             bar.update(len(chunk["input_ids"]))
     features: NDArray[np.float32] = _gathered(pooled, order).numpy()
     if not np.isfinite(features).all():
@@ -532,13 +529,9 @@ def encoded_chunks(encoder: nn.Module, chunks: Sequence[Mapping[str, Tensor]], *
 
 
 def pooled_chunks(
-    encoder: nn.Module,
-    chunks: Sequence[Mapping[str, Tensor]],
-    order: Tensor,
-    layers: Sequence[int],
-    pooling: str = "mean",
+    encoder: nn.Module, chunks: Sequence[Mapping[str, Tensor]], order: Tensor, layers: Sequence[int]
 ) -> Tensor:
-    """Encodes chunks and pools layers, with gradients.
+    """Encodes chunks and mean-pools layers, with gradients.
 
     Args:
         encoder: A transformers encoder.
@@ -547,28 +540,24 @@ def pooled_chunks(
         order: ``(U,)`` or ``(U, 2)`` int, the rows of each text among the rows of all chunks; see
             :meth:`TokenizedTexts.chunks`.
         layers: Encoder layers to pool.
-        pooling: One of :data:`~iemomecp_dataset.trainers.encoders.pooling.POOLINGS`.
 
     Returns:
         ``(U, D)``; see :func:`text_width`.
     """
     encoded = encoded_chunks(encoder, [_encoder_inputs(chunk) for chunk in chunks], output_hidden_states=True)
-    pooled = [
-        _pooled(states.hidden_states, chunk, layers, pooling) for states, chunk in zip(encoded, chunks, strict=True)
-    ]
+    pooled = [_pooled(states.hidden_states, chunk, layers) for states, chunk in zip(encoded, chunks, strict=True)]
     return _gathered(pooled, order)
 
 
-def text_width(encoder: TextEncoder, layers: Sequence[int], pooling: str = "mean", *, alone: bool = False) -> int:
+def text_width(encoder: TextEncoder, layers: Sequence[int], *, alone: bool = False) -> int:
     """Width of the vector of a text.
 
     Args:
         encoder: The encoder.
         layers: Encoder layers that are pooled.
-        pooling: One of :data:`~iemomecp_dataset.trainers.encoders.pooling.POOLINGS`.
         alone: Whether a text in context has a vector of itself alone, too.
     """
-    return encoder.width * len(layers) * len(POOLINGS[pooling]) * (2 if alone else 1)
+    return encoder.width * len(layers) * (2 if alone else 1)
 
 
 def _gathered(pooled: Sequence[Tensor], order: Tensor) -> Tensor:
@@ -586,16 +575,16 @@ def _encoder_inputs(chunk: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor for name, tensor in chunk.items() if name != "pooled"}
 
 
-def _pooled(states: Sequence[Tensor], chunk: Mapping[str, Tensor], layers: Sequence[int], pooling: str) -> Tensor:
+def _pooled(states: Sequence[Tensor], chunk: Mapping[str, Tensor], layers: Sequence[int]) -> Tensor:
     """A vector for each row of a chunk, or for each of the texts of its sequences."""
     if "pooled" in chunk:
-        return pool_spans(states, chunk["pooled"], layers, pooling)
-    return pool_layers(states, chunk["attention_mask"], layers, pooling)
+        return pool_spans(states, chunk["pooled"], layers)
+    return pool_layers(states, chunk["attention_mask"], layers)
 
 
-def _features_key(tokens: TokenizedTexts, encoder: TextEncoder, layers: Sequence[int], pooling: str) -> str:
+def _features_key(tokens: TokenizedTexts, encoder: TextEncoder, layers: Sequence[int]) -> str:
     digest = hashlib.sha256(
-        json.dumps([pooling, list(layers), encoder.model.config.to_diff_dict()], default=str).encode()
+        json.dumps(["mean", list(layers), encoder.model.config.to_diff_dict()], default=str).encode()
     )
     for name, tensor in sorted(encoder.model.state_dict().items()):
         digest.update(name.encode())

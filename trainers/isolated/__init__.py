@@ -55,16 +55,13 @@ def _check(options: TrainingOptions) -> None:
             "--emotion_from belongs to the dialogue scorer; the isolated scorer reads pairs. Leave it out, or use "
             "--scorer dialogue."
         )
-    model, objective = options.model, options.objective
+    model = options.model
     for option, given in (
         ("--text_context", model.text_context),
         ("--text_context_after", model.text_context_after),
         ("--text_block", model.text_block > 1),
-        ("--speaker_tokens", model.speaker_tokens != "none"),
         ("--text_alone", model.text_alone),
-        ("--text_pooling", model.text_pooling != "mean"),
-        ("--label_smoothing", objective.label_smoothing),
-        ("--r_drop_weight", objective.r_drop_weight),
+        ("--r_drop_weight", options.objective.r_drop_weight),
     ):
         if given:
             raise UsageError(

@@ -58,7 +58,7 @@ def test_blocks_are_smaller_where_their_turns_do_not_fit() -> None:
     ]
 
 
-def test_rows_get_texts_with_speakers_and_keep_what_they_have(tiny_encoder: Path) -> None:
+def test_rows_get_texts_in_context_and_keep_what_they_have(tiny_encoder: Path) -> None:
     tokenizer = load_tokenizer(str(tiny_encoder))
     row: dict[str, Any] = {
         "utterances": [
@@ -67,14 +67,14 @@ def test_rows_get_texts_with_speakers_and_keep_what_they_have(tiny_encoder: Path
             {"text": "We lost the match.", "speaker": None},
         ]
     }
-    (found,) = with_text_context([row], TextContext(before=1, speakers=True), tokenizer, 64)
+    (found,) = with_text_context([row], TextContext(before=1), tokenizer, 64)
     texts = [utterance[IN_CONTEXT] for utterance in found["utterances"]]
     assert [one.turns for one in texts] == [
-        ("Ada: What happened?",), ("Ada: What happened?", "Ben: "), ("Ben: ", "We lost the match."),
+        ("What happened?",), ("What happened?", ""), ("", "We lost the match."),
     ]  # fmt: skip
     assert IN_CONTEXT not in row["utterances"][0], "rows are copied"
     window = {"utterances": found["utterances"][1:]}
-    (again,) = with_text_context([window], TextContext(before=1, speakers=True), tokenizer, 64)
+    (again,) = with_text_context([window], TextContext(before=1), tokenizer, 64)
     assert [utterance[IN_CONTEXT] for utterance in again["utterances"]] == texts[1:], "a window keeps what was before"
 
 
@@ -85,7 +85,6 @@ def test_rows_get_texts_with_speakers_and_keep_what_they_have(tiny_encoder: Path
         ({"text_context": 1}, True),
         ({"text_context_after": 1}, True),
         ({"text_block": 2}, True),
-        ({"speaker_tokens": "names"}, True),
         ({"text_block": 2, "text_alone": True}, True),
     ],
 )
@@ -98,7 +97,7 @@ def test_options_and_saved_configurations_say_the_same(options: dict[str, Any], 
 
 def test_a_model_that_was_saved_before_there_was_context_has_none() -> None:
     saved = DialogueScorerConfig().to_dict()
-    for name in ("text_context", "text_context_after", "text_block", "speaker_tokens", "text_alone", "text_pooling"):
+    for name in ("text_context", "text_context_after", "text_block", "text_alone"):
         del saved[name]
     assert not TextContext.of(DialogueScorerConfig.from_dict(saved)).used
     assert not TextContext.of(object()).used

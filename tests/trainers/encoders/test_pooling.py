@@ -24,22 +24,6 @@ def test_pooling_is_the_mean_over_tokens(dtype: torch.dtype) -> None:
         torch.testing.assert_close(found[row], expected)
 
 
-def test_means_and_maxima_lie_side_by_side_layer_by_layer() -> None:
-    states = [torch.randn(2, 3, 4, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1)]
-    mask = torch.tensor([[1, 1, 1], [1, 1, 0]])
-    for state in states:
-        state[1, 2] = 100.0
-    found = pool_layers(states, mask, [1, 0], "mean_max")
-    parts = pool_spans(states, mask.bool().unsqueeze(1), [1, 0], "mean_max")
-    for row, length in enumerate((3, 2)):
-        own = [states[layer][row, :length] for layer in (1, 0)]
-        expected = torch.cat([values for one in own for values in (one.mean(0), one.amax(0))])
-        torch.testing.assert_close(found[row], expected)
-        torch.testing.assert_close(parts[row], expected)
-    nothing = torch.zeros(1, 1, 3, dtype=torch.bool)
-    assert pool_spans([torch.ones(1, 3, 2)], nothing, [0], "mean_max").tolist() == [[0.0] * 4]
-
-
 def test_a_text_without_tokens_is_zero() -> None:
     assert pool_layers([torch.ones(1, 2, 3)], torch.zeros(1, 2), [0]).tolist() == [[0.0, 0.0, 0.0]]
 

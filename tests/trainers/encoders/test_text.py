@@ -154,23 +154,22 @@ def test_a_text_in_context_is_pooled_over_its_own_tokens(context: TextContext, b
     assert tokens.cost(texts) == sum(len(tokens.ids[turns]) for turns in {text.turns for text in texts})
 
 
-@pytest.mark.parametrize("pooling", ["mean", "mean_max"])
-def test_a_text_may_be_encoded_in_context_and_alone(pooling: str, tiny_encoder: Path) -> None:
+def test_a_text_may_be_encoded_in_context_and_alone(tiny_encoder: Path) -> None:
     encoder = load_text_encoder(str(tiny_encoder))
     encoder.model.eval()
     texts = in_context(encoder, TextContext(before=1, block=2))
     plain = tokenize_texts(TURNS, encoder.tokenizer, 64)
     only, both = (tokenize_texts_in_context(texts, encoder.tokenizer, 64, alone=alone) for alone in (False, True))
     by_itself, around, found = (
-        encode_texts(tokens, encoder, [1, 2], device=torch.device("cpu"), progress=False, pooling=pooling)
+        encode_texts(tokens, encoder, [1, 2], device=torch.device("cpu"), progress=False)
         for tokens in (plain, only, both)
     )
     for turn, text in zip(TURNS, texts, strict=True):
         expected = np.concatenate([around[text], by_itself[turn]])
-        assert len(expected) == text_width(encoder, [1, 2], pooling, alone=True)
+        assert len(expected) == text_width(encoder, [1, 2], alone=True)
         np.testing.assert_allclose(found[text], expected, atol=1e-5, rtol=1e-4)
     chunks, order = both.chunks(texts, 512)
-    trained = pooled_chunks(encoder.model, chunks, order, [1, 2], pooling)
+    trained = pooled_chunks(encoder.model, chunks, order, [1, 2])
     np.testing.assert_allclose(trained.detach(), np.stack([found[text] for text in texts]), atol=1e-5, rtol=1e-4)
     assert both.cost(texts) == sum(map(len, both.ids.values()))
     assert both.cost(texts) > only.cost(texts)
@@ -199,15 +198,12 @@ def test_frozen_features_in_context_are_kept_for_these_parts_alone(tiny_encoder:
     texts = in_context(encoder, TextContext(block=9))
     for change in ({"texts": texts[:2]}, {"texts": texts[3:]}, {"texts": texts[:2], "alone": True}):
         tokens = tokenize_texts_in_context(**{"tokenizer": encoder.tokenizer, "max_tokens": 64, **change})
-        for pooling in ("mean", "mean_max"):
-            fresh, kept = (
-                encode_texts(
-                    tokens, encoder, [2], device=torch.device("cpu"), cache_dir=cache, progress=False, pooling=pooling
-                )
-                for cache in (None, tmp_path)
-            )
-            assert all(np.array_equal(kept[text], fresh[text]) for text in fresh)
-    assert len(list(tmp_path.glob("*.safetensors"))) == 8
+        fresh, kept = (
+            encode_texts(tokens, encoder, [2], device=torch.device("cpu"), cache_dir=cache, progress=False)
+            for cache in (None, tmp_path)
+        )
+        assert all(np.array_equal(kept[text], fresh[text]) for text in fresh)
+    assert len(list(tmp_path.glob("*.safetensors"))) == 5
 
 
 def _other_weights(encoder: TextEncoder) -> None:

@@ -358,8 +358,8 @@ def test_turns_are_encoded_with_those_before_them_whatever_the_window(
     # Without attention, positions and refinement, a pair depends on nothing but what the encoder reads.
     folder = save_dialogue_model(
         tmp_path / "model", tiny_encoder, mode=mode, num_layers=0, pair_refinement=False, max_positions=1,
-        max_speakers=1, longest_dialogue=9, text_context=2, text_block=3, speaker_tokens="names", max_tokens=120,
-        text_alone=True, text_pooling="mean_max", text_size=128,
+        max_speakers=1, longest_dialogue=9, text_context=2, text_block=3, max_tokens=120,
+        text_alone=True, text_size=64,
     )  # fmt: skip
     pipe = EmotionCausePipeline(folder)
     talk = conversation(30)
