@@ -150,7 +150,7 @@ DIALOGUE_ARRIVES: list[_Row] = [
     ("emotions", "load_corpus", "emotions"),
     ("modalities", "model", "config.audio_size", AUDIO_SIZE),
     ("modalities", "model", "config.video_size", VIDEO_SIZE),
-    ("modalities", "model", "config.text_size", 64),
+    ("modalities", "model", "config.text_size", 32),
     ("audio_features", "read_feature_table", "path"),
     ("video_features", "read_feature_table", "path"),
     ("max_missing_features", "select", "tolerance"),
