@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ from iemomecp_dataset.benchmark.runs.results import (
     write_results,
 )
 from iemomecp_dataset.errors import IemomecpError, RunFolderError, UsageError
+from iemomecp_dataset.excerpts import shown
 from iemomecp_dataset.files import make_folder, read_json, write_text, writing_to
 from iemomecp_dataset.files.whole_folder import whole_folder
 from iemomecp_dataset.files.yaml_files import read_yaml
@@ -57,7 +58,8 @@ class EnsembleRequest:
         weighted_on: ``validation``: weights are fitted on its predictions
             (:func:`~iemomecp_dataset.benchmark.ensembles.mixing.fitted_weights`).
         threshold: Decide by P(class 0) >= this; ``None``: by the members' rule, a threshold chosen on validation anew.
-        threshold_rule: How it is chosen (:func:`~iemomecp_dataset.metrics.thresholds.threshold_by_rule`).
+        threshold_rule: How it is chosen (:func:`~iemomecp_dataset.metrics.thresholds.threshold_by_rule`); ``None``: as
+            the members have chosen theirs.
         link: Hard-link the members' models instead of copying them.
         average: ``probabilities``; or ``weights``: one model with the mean of their weights, for runs that were
             fine-tuned from one (:func:`~iemomecp_dataset.benchmark.ensembles.weight_averaging.check_one_start`).
@@ -70,7 +72,7 @@ class EnsembleRequest:
     weights: Sequence[float] | None = None
     weighted_on: str | None = None
     threshold: float | None = None
-    threshold_rule: ThresholdRule = "best"
+    threshold_rule: ThresholdRule | None = None
     link: bool = False
     average: Literal["probabilities", "weights"] = "probabilities"
     data_dir: str | Path | None = None
@@ -101,9 +103,10 @@ def make_ensemble(request: EnsembleRequest) -> RunResults:
     members = read_members(request.members)
     _check_average(request, members)
     weights = _weights(request, members)
+    rule = _threshold_rule(request, members)
     mixed = _mixed(request, members, weights)
-    decision = _decision(request, members, mixed)
-    record = _record(request, members, weights, mixed, decision)
+    decision = _decision(request, members, mixed, rule)
+    record = _record(request, members, weights, mixed, decision, rule)
 
     def check(folder: Path, files: list[str]) -> None:
         _check_replaceable(folder, files, record)
@@ -120,7 +123,7 @@ def make_ensemble(request: EnsembleRequest) -> RunResults:
             )
             write_predictions(predictions_file(folder, name), stored.pairs, probabilities, facts)
         record = _with_model(folder, request, members, weights, decision, record)
-        _write_options(folder, request, members, weights)
+        _write_options(folder, request, members, weights, rule)
         write_results(folder, record)
     return read_results(request.output)
 
@@ -188,23 +191,54 @@ def _common_names(members: Sequence[Member]) -> list[str]:
     return [name for name in members[0].predictions if all(name in one.predictions for one in members)]
 
 
-def _decision(
-    request: EnsembleRequest, members: Sequence[Member], mixed: Mapping[str, NDArray[np.float64]]
-) -> Decision:
-    """The members' decision rule; a threshold that they have chosen is chosen anew for the mean."""
-    if request.threshold is not None:
-        return Decision(request.threshold, "fixed")
-    rule = members[0].results.threshold
-    if rule.get("chosen_on") == "folds":
+def _threshold_rule(request: EnsembleRequest, members: Sequence[Member]) -> ThresholdRule | None:
+    """How the threshold of the mean is chosen; None where none is chosen."""
+    of_members = members[0].results.threshold
+    given = request.threshold_rule
+    if request.threshold is None and of_members.get("chosen_on") == "folds":
         raise UsageError(
             f"{members[0].folder} is a cross-validation, in which each fold is decided by a threshold of its own; the "
             "mean has none. Average the runs of one fold, in the folder cells beside out-of-fold, or give --threshold."
         )
-    if rule.get("value") is None or rule.get("chosen_on") == "fixed":
-        return Decision(rule.get("value"), rule.get("chosen_on"))
+    if request.threshold is not None:
+        why = f"--threshold {request.threshold:g} is given"
+    elif of_members.get("value") is None:
+        why = "the runs decide without one"
+    elif of_members.get("chosen_on") == "fixed":
+        why = f"that of the runs was given, {of_members['value']:g}"
+    else:
+        if given is not None:
+            return given
+        # Records of earlier versions state no rule, and had this one.
+        stated = {one.folder: one.results.settings.get("threshold_rule", "best") for one in members}
+        first, rule = next(iter(stated.items()))
+        for folder, other in stated.items():
+            if other != rule:
+                raise UsageError(
+                    f"{first} has chosen its threshold by the rule {shown(rule)}, {folder} by {shown(other)}. Say with "
+                    "--threshold-rule how that of their mean is chosen."
+                )
+        return cast(ThresholdRule, rule)
+    if given is not None:
+        raise UsageError(f"--threshold-rule {given} chooses a threshold, but {why}. Leave it out.")
+    return None
+
+
+def _decision(
+    request: EnsembleRequest,
+    members: Sequence[Member],
+    mixed: Mapping[str, NDArray[np.float64]],
+    rule: ThresholdRule | None,
+) -> Decision:
+    """The members' decision rule; a threshold that they have chosen is chosen anew for the mean."""
+    if request.threshold is not None:
+        return Decision(request.threshold, "fixed")
+    if rule is None:
+        of_members = members[0].results.threshold
+        return Decision(of_members.get("value"), of_members.get("chosen_on"))
     stored = _on_validation(members[0], "the threshold is chosen on")
     value = threshold_by_rule(
-        request.threshold_rule,
+        rule,
         mixed[_VALIDATION],
         stored.labels,
         stored.pairs.source_dialogue_ids,
@@ -219,6 +253,7 @@ def _record(
     weights: NDArray[np.float64],
     mixed: Mapping[str, NDArray[np.float64]],
     decision: Decision,
+    rule: ThresholdRule | None,
 ) -> RunResults:
     results = [member.results for member in members]
     first = results[0]
@@ -268,7 +303,7 @@ def _record(
         threshold={"value": decision.threshold, "chosen_on": decision.chosen_on},
         metrics=metrics,
         counts=_shared_counts(results),
-        settings=_settings(request, members, weights),
+        settings=_settings(request, members, weights, rule),
         features=_if_same([one.features for one in results]),
         # Whatever a member was trained on; where they took other shares of a corpus, remarks name them.
         trained_with={key: facts for one in reversed(results) for key, facts in one.trained_with.items()},
@@ -287,14 +322,17 @@ def _record(
     )
 
 
-def _settings(request: EnsembleRequest, members: Sequence[Member], weights: NDArray[np.float64]) -> dict[str, Any]:
+def _settings(
+    request: EnsembleRequest, members: Sequence[Member], weights: NDArray[np.float64], rule: ThresholdRule | None
+) -> dict[str, Any]:
     """What makes the system: that of the members, and how they are averaged. Seeds are not among it."""
     systems = sorted(system_digest(member.results) for member in members)
     of_first = members[0].results.settings
     shared = {
         name: value
         for name, value in of_first.items()
-        if all(name in one.results.settings and one.results.settings[name] == value for one in members)
+        if name != "threshold_rule"
+        and all(name in one.results.settings and one.results.settings[name] == value for one in members)
     }
     kind = f"{'mean' if request.average == 'probabilities' else 'mean weights'} of {len(members)}"
     if request.weighted_on is not None:
@@ -304,8 +342,8 @@ def _settings(request: EnsembleRequest, members: Sequence[Member], weights: NDAr
     found = {**shared, "ensemble": kind}
     if len({tuple(sorted(system_of(one.results).items())) for one in members}) > 1:
         found["members"] = " ".join(systems)
-    if request.threshold_rule != "best":
-        found["threshold_rule"] = request.threshold_rule
+    if rule is not None:
+        found["threshold_rule"] = rule
     return found
 
 
@@ -514,7 +552,11 @@ def _card(record: RunResults, members: Sequence[Member], weights: NDArray[np.flo
 
 
 def _write_options(
-    folder: Path, request: EnsembleRequest, members: Sequence[Member], weights: NDArray[np.float64]
+    folder: Path,
+    request: EnsembleRequest,
+    members: Sequence[Member],
+    weights: NDArray[np.float64],
+    rule: ThresholdRule | None,
 ) -> None:
     """Writes ``config.yaml``: what was averaged, and the data of the members."""
     import yaml
@@ -528,6 +570,6 @@ def _write_options(
         "weights": weights.tolist(),
         "weighted_on": request.weighted_on,
         "threshold": request.threshold,
-        "threshold_rule": request.threshold_rule,
+        "threshold_rule": rule,
     }
     write_text(folder / "config.yaml", yaml.safe_dump(options, sort_keys=False, allow_unicode=True))

@@ -166,6 +166,40 @@ def test_the_threshold_may_be_chosen_by_another_rule(runs, tmp_path):
     stored = read_predictions(tmp_path / "bagged" / "predictions_validation.parquet")
     assert record.threshold["value"] == bagged_threshold(stored.probabilities, stored.labels, stored.dialogue_ids)
     assert record.settings["threshold_rule"] == "bagged"
+    assert "threshold_rule: bagged" in (tmp_path / "bagged" / "config.yaml").read_text(encoding="utf-8")
+
+
+def test_the_threshold_is_chosen_by_the_rule_of_the_members(write_run, tmp_path):
+    for name, rule in (("bagged_1", "bagged"), ("bagged_2", "bagged"), ("best_3", "best"), ("earlier_4", None)):
+        settings = {"learning_rate": 0.1} | ({"threshold_rule": rule} if rule else {})
+        write_run(tmp_path / name, seed=int(name[-1]), settings=settings)
+    bagged, best = ["bagged_1", "bagged_2"], ["best_3", "earlier_4"]
+    record = make_ensemble(EnsembleRequest([tmp_path / one for one in bagged], tmp_path / "mean"))
+    stored = read_predictions(tmp_path / "mean" / "predictions_validation.parquet")
+    assert record.threshold["value"] == bagged_threshold(stored.probabilities, stored.labels, stored.dialogue_ids)
+    assert record.settings["threshold_rule"] == "bagged"
+    assert "threshold_rule: bagged" in (tmp_path / "mean" / "config.yaml").read_text(encoding="utf-8")
+    assert (
+        make_ensemble(EnsembleRequest([tmp_path / one for one in best], tmp_path / "best")).settings["threshold_rule"]
+        == "best"
+    )
+    mixed = [tmp_path / one for one in (*bagged, *best)]
+    with pytest.raises(
+        UsageError, match=r"bagged_1 has chosen .* 'bagged', .*best_3 by 'best'. Say with --thres"
+    ):
+        make_ensemble(EnsembleRequest(mixed, tmp_path / "mixed"))
+    found = make_ensemble(EnsembleRequest(mixed, tmp_path / "mixed", threshold_rule="best"))
+    assert found.settings["threshold_rule"] == "best"
+    # Where no threshold is chosen there is no rule, neither asked for nor recorded.
+    given = make_ensemble(EnsembleRequest([tmp_path / one for one in bagged], tmp_path / "given", threshold=0.4))
+    assert "threshold_rule" not in given.settings
+    with pytest.raises(UsageError, match=r"--threshold-rule best chooses a threshold, but --threshold 0\.4 is given"):
+        make_ensemble(EnsembleRequest(mixed, tmp_path / "no", threshold=0.4, threshold_rule="best"))
+    for seed in (5, 6):
+        write_run(tmp_path / f"argmax_{seed}", seed=seed, threshold={"value": None, "chosen_on": None})
+    argmax = [tmp_path / f"argmax_{seed}" for seed in (5, 6)]
+    with pytest.raises(UsageError, match="but the runs decide without one"):
+        make_ensemble(EnsembleRequest(argmax, tmp_path / "no", threshold_rule="bagged"))
 
 
 def test_without_validation_a_threshold_has_to_be_given(write_run, tmp_path):
