@@ -227,8 +227,8 @@ class ModelOptions(EncoderOptions):
     text_block: int = option(
         1,
         "Dialogue scorer: consecutive utterances whose vectors come from one sequence, so that the encoder reads each "
-        "once and they see one another; fewer where --max_tokens has no room for them. 1: a sequence for each "
-        "utterance.",
+        "once and they see one another; fewer, counted, where --max_tokens has no room for them. 1: a sequence for "
+        "each utterance.",
         minimum=1,
         limit=1000,
     )
