@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iemomecp_dataset import __version__
-from iemomecp_dataset.benchmark.ensembles.members import Member, read_members
+from iemomecp_dataset.benchmark.ensembles.members import Member, options_of, read_members
 from iemomecp_dataset.benchmark.ensembles.mixing import checked_weights, fitted_weights, mixed_probabilities
 from iemomecp_dataset.benchmark.ensembles.weight_averaging import check_one_start, predicted_with, write_averaged
 from iemomecp_dataset.benchmark.runs.identity import system_digest, system_of
@@ -31,7 +31,6 @@ from iemomecp_dataset.errors import IemomecpError, RunFolderError, UsageError
 from iemomecp_dataset.excerpts import shown
 from iemomecp_dataset.files import make_folder, read_json, write_text, writing_to
 from iemomecp_dataset.files.whole_folder import whole_folder
-from iemomecp_dataset.files.yaml_files import read_yaml
 from iemomecp_dataset.metrics.evaluation.predictions import Predictions, predictions_file, write_predictions
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.metrics.signature import Signature
@@ -43,7 +42,7 @@ __all__ = ["EnsembleRequest", "make_ensemble"]
 
 _VALIDATION = "validation"
 
-_OF_DATA = ("config_name", "data_dir", "candidates", "forward_pairs", "emotions", "modalities")
+_OF_DATA = ("config_name", "data_dir", "candidates", "forward_pairs", "folds", "fold", "emotions", "modalities")
 """Options of the members that say what they were trained on; readers of the run look there for the corpus."""
 
 
@@ -83,7 +82,8 @@ def make_ensemble(request: EnsembleRequest) -> RunResults:
     """Averages the probabilities of finished runs, and writes the mean as a run folder.
 
     Nothing is computed anew but the mean, its decision threshold, and its scores: data and models are not read, so
-    that it takes seconds. Structural baselines are those of the members, which were computed on the same pairs.
+    that it takes seconds. Structural baselines are those of the first member: rules are the same for all members, as
+    their pairs are, and a regression on features of a frozen encoder is that on the first member's encoder.
 
     The folder is whole in itself: it holds the members' models, so that ``predict`` works when their own folders are
     moved, trained again or removed.
@@ -102,6 +102,7 @@ def make_ensemble(request: EnsembleRequest) -> RunResults:
     """
     members = read_members(request.members)
     _check_average(request, members)
+    _check_models(members)
     weights = _weights(request, members)
     rule = _threshold_rule(request, members)
     mixed = _mixed(request, members, weights)
@@ -142,6 +143,18 @@ def _check_average(request: EnsembleRequest, members: Sequence[Member]) -> None:
         raise UsageError("--data-dir is for --average weights: the mean of probabilities reads no data. Leave it out.")
 
 
+def _check_models(members: Sequence[Member]) -> None:
+    """Refuses models whose files are not those that their run has written, before anything is computed of them."""
+    models = [member.model for member in members]
+    if any(model is None for model in models):
+        return  # there will be no model, see `_with_model`
+    from iemomecp_dataset.trainers.whole_model import check_model_digests
+
+    for model in models:
+        assert model is not None
+        check_model_digests(model)
+
+
 def _mixed(
     request: EnsembleRequest, members: Sequence[Member], weights: NDArray[np.float64]
 ) -> dict[str, NDArray[np.float64]]:
@@ -171,6 +184,8 @@ def _weights(request: EnsembleRequest, members: Sequence[Member]) -> NDArray[np.
     if request.weights is None:
         return checked_weights([1.0] * len(members), len(members))
     given = checked_weights(request.weights, len(request.members))
+    if np.count_nonzero(given) < 2:
+        raise UsageError("Only one of the weights is above 0, so that nothing is averaged. Give at least two.")
     named = [folder_of_run(folder).resolve() for folder in request.members]
     of_folder = dict(zip(named, given.tolist(), strict=True))
     in_order = [of_folder[one.folder.resolve()] for one in members]
@@ -279,6 +294,8 @@ def _record(
     extra = {
         "signatures": signatures,
         "leaks": _joined(one.extra.get("leaks") or () for one in results),
+        # The same for all, as their signatures are.
+        **({"part": first.extra["part"]} if "part" in first.extra else {}),
         **({"remarks": notes} if notes else {}),
         **({"warnings": found} if (found := _joined(_named_warnings(one) for one in results)) else {}),
         "ensemble": {
@@ -355,6 +372,10 @@ def _remarks(request: EnsembleRequest, members: Sequence[Member]) -> list[str]:
         [text if all(text in others for _, others in each) else f"{name}: {text}" for text in of_member]
         for name, of_member in each
     )
+    begun = [system_of(member.results).get("init_from", "nothing") for member in members]
+    if len(set(begun)) > 1:
+        listed = ", ".join(f"{name} with {start}" for (name, _), start in zip(each, begun, strict=True))
+        found.append(f"Members began with different weights: {listed}.")
     common = _common_names(members) if request.average == "probabilities" else members[0].results.metrics
     left_out = sorted({name for one in members for name in one.predictions} - set(common))
     if left_out:
@@ -363,6 +384,9 @@ def _remarks(request: EnsembleRequest, members: Sequence[Member]) -> list[str]:
         found.append(
             "The emotions that members predict for targets are not averaged: their files state no probabilities of "
             "them."
+            if request.average == "probabilities"
+            else "The predictions name no emotions of targets, as those of the members do: the averaged model is "
+            "scored on pairs alone."
         )
     return found
 
@@ -458,7 +482,7 @@ def _with_model(
 
     from iemomecp_dataset.trainers.ensemble.modeling import EnsembleConfig, member_folder
     from iemomecp_dataset.trainers.pairs.config import set_decision
-    from iemomecp_dataset.trainers.whole_model import MODEL_DIGESTS, check_model_digests, model_digests
+    from iemomecp_dataset.trainers.whole_model import MODEL_DIGESTS, model_digests
 
     target = folder / "model"
     if request.average == "weights":
@@ -472,22 +496,25 @@ def _with_model(
     configurations = []
     for place, model in enumerate(models):
         assert model is not None
-        check_model_digests(model)
         configurations.append(read_json(model / "config.json"))
         _put(model, target / member_folder(place), link=request.link)
     shared = {
         name: configurations[0].get(name)
-        for name in ("candidates", "longest_dialogue", "synthetic", "emotion_names", "emotion_input_names")
+        for name in ("candidates", "synthetic", "emotion_names", "emotion_input_names")
         if all(one.get(name) == configurations[0].get(name) for one in configurations)
     }
-    encoders = {one.get("text_encoder_name") for one in configurations}
-    # Where a member reads frozen text features, others must be able to say where that encoder is.
-    frozen = [int(one.get("text_size") or 0) for one in configurations if one.get("text_encoder") is None]
+    # Where a member reads frozen text features, others must be able to say where that encoder is. The members hold
+    # those that were trained.
+    frozen = [one for one in configurations if one.get("text_encoder") is None and one.get("text_size")]
+    encoders = {one.get("text_encoder_name") for one in frozen}
+    longest = [one.get("longest_dialogue") for one in configurations]
+    if all(longest):
+        shared["longest_dialogue"] = min(longest)  # what all of them know
     config = EnsembleConfig(
         class_names=list(record.class_names),
         members=[member_folder(place) for place in range(len(models))],
         weights=weights.tolist(),
-        text_size=max(frozen, default=0),
+        text_size=max((int(one["text_size"]) for one in frozen), default=0),
         text_encoder_name=encoders.pop() if len(encoders) == 1 else None,
         **{
             name: max(int(one.get(name) or 0) for one in configurations)
@@ -561,9 +588,10 @@ def _write_options(
     """Writes ``config.yaml``: what was averaged, and the data of the members."""
     import yaml
 
-    path = members[0].folder / "config.yaml"
-    of_first = read_yaml(path) if path.is_file() else {}
-    options = {name: of_first[name] for name in _OF_DATA if name in of_first}
+    each = [options_of(member) for member in members]
+    options = {name: each[0][name] for name in _OF_DATA if name in each[0]}
+    if further := _joined(one.get("train_with") or () for one in each):
+        options["train_with"] = further
     options |= {
         "members": [str(member.folder) for member in members],
         "average": request.average,
