@@ -11,6 +11,7 @@ from corpus_files import ecf_text
 from safetensors.torch import load_file, save_file
 from tiny_pair_models import conversation, save_dialogue_model
 
+from iemomecp_dataset.benchmark.ensembles import making
 from iemomecp_dataset.benchmark.ensembles.making import EnsembleRequest, make_ensemble
 from iemomecp_dataset.benchmark.ensembles.members import Member, read_members
 from iemomecp_dataset.benchmark.ensembles.weight_averaging import averaged_weights, check_one_start, predicted_with
@@ -18,7 +19,7 @@ from iemomecp_dataset.benchmark.runs.results import write_results
 from iemomecp_dataset.corpus import load_corpus
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.folds import fold_corpus, make_folds, write_folds
-from iemomecp_dataset.metrics.evaluation.predictions import read_predictions
+from iemomecp_dataset.metrics.evaluation.predictions import predictions_file, read_predictions, write_predictions
 from iemomecp_dataset.trainers import EmotionCausePipeline, predict
 from iemomecp_dataset.trainers.options import TrainingOptions
 from iemomecp_dataset.trainers.run import run
@@ -120,6 +121,21 @@ def test_a_damaged_file_is_not_averaged(members_that, tmp_path):
     path.write_bytes(content)
     with pytest.raises(InvalidDataError, match=r"run_2.*is not what the run has written"):
         make_ensemble(EnsembleRequest([one.folder for one in members], tmp_path / "mean", average="weights"))
+
+
+def test_why_emotions_are_missing_is_said_of_either_mean(members_that, tmp_path, monkeypatch):
+    members = members_that("start", "start")
+    for member in members:
+        stored = member.predictions["test"]
+        file = predictions_file(member.folder, "test")
+        joy = np.full(len(stored), "joy")
+        write_predictions(file, stored.pairs, stored.probabilities, stored.facts, emotions=joy)
+    of_first = {name: stored.probabilities for name, stored in members[0].predictions.items()}
+    monkeypatch.setattr(making, "predicted_with", lambda *given: of_first)
+    for average, said in (("probabilities", "no probabilities of them"), ("weights", "is scored on pairs alone")):
+        request = EnsembleRequest([one.folder for one in members], tmp_path / average, average=average)
+        (remark,) = (text for text in make_ensemble(request).extra["remarks"] if "emotions" in text)
+        assert said in remark
 
 
 def test_runs_of_a_fold_are_scored_on_that_fold(tmp_path, monkeypatch):
