@@ -100,7 +100,6 @@ TESTED_BY = {
     "trainers/pipelines/writing.py": "iemomecp_dataset/commands/test_predict.py",
     "trainers/pipelines/scoring.py": "trainers/pipelines/test_pipeline.py",
     "trainers/pipelines/loading.py": "trainers/test_inference.py",
-    "trainers/pairs/run_kind.py": "trainers/test_wiring.py",
     "trainers/run_kind.py": "trainers/test_wiring.py",
     "trainers/training/*": "trainers/training/test_loop.py",
     "trainers/sharing/hub.py": "trainers/sharing/test_pushing.py",
