@@ -33,7 +33,7 @@ def test_a_corrupted_view_of_texts_in_context_is_stated(
         corpus=corpus,
         scored={},
         progress=SimpleNamespace(threshold=None),
-        task=SimpleNamespace(model=SimpleNamespace(config=None), emotion_inputs=None),
+        task=SimpleNamespace(model=SimpleNamespace(config=None), emotion_inputs=None, took_effect={}),
         further_keys=lambda: {"remarks": ["Earlier."]},
         recorded=dict,
     )
