@@ -224,6 +224,9 @@ def fold_cells(
             cells = cells_of(Sweep(values=values, seeds=tuple(seeds)))
         except UsageError as error:
             raise UsageError(f"Variant {variant.name}: {error}") from None
+        if variant.name == BASELINE and cells[0].impossible:
+            # Every other variant is compared with it.
+            raise UsageError(f"The baseline cannot be trained: {cells[0].impossible}")
         for cell in cells:
             fold, seed = cell.options.flat()["fold"], cell.options.run.seed
             found[seed, fold, variant.name] = FoldCell(

@@ -86,9 +86,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise UsageError(f"--seeds takes one or more seeds, each once; found {' '.join(map(str, options.seeds))}.")
     common: dict[str, Sequence[Any]] = {**trainer_options(rest), "data_dir": (options.data_dir,)}
     # Imported here, so that --help is quick.
+    from iemomecp_dataset.benchmark.cross_validation.checks import check_variants
     from iemomecp_dataset.benchmark.cross_validation.folds_file import FOLDS_FILE, folds_of_folder
     from iemomecp_dataset.benchmark.cross_validation.variants import fold_cells, read_variants, variants_of
-    from iemomecp_dataset.benchmark.matrix.cell_data import inputs_of, load_data
+    from iemomecp_dataset.benchmark.matrix.cell_data import data_of, inputs_of, load_data
     from iemomecp_dataset.benchmark.matrix.plan import plan_cells
     from iemomecp_dataset.benchmark.matrix.plan_text import print_plan
     from iemomecp_dataset.benchmark.matrix.start import check_trackers, start_cells
@@ -101,9 +102,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     check_trackers(cells)
     data = load_data(cells)
     corpus = next(iter(data.values())).require_pairs()
-    folds = folds_of_folder(
-        corpus, options.runs_dir, options.folds, options.folds_of, options.salt, write=not options.dry_run
-    )
+    asked = (corpus, options.runs_dir, options.folds, options.folds_of, options.salt)
+    folds = folds_of_folder(*asked, write=False)
+    check_variants(of_cells, folds, lambda cell: data_of(data, cell))
+    if not options.dry_run:
+        folds = folds_of_folder(*asked)
     _say(folds, len(variants), options.seeds)
     cells_dir = options.runs_dir / "cells"
     planned = plan_cells(cells, cells_dir, inputs_of(data), retry_failed=options.retry_failed)
