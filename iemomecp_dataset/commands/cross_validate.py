@@ -142,6 +142,7 @@ def _join_and_show(
     from iemomecp_dataset.benchmark.cross_validation.joining import FoldRun, join_folds, write_joined
     from iemomecp_dataset.benchmark.cross_validation.structural import structural_folds
     from iemomecp_dataset.benchmark.cross_validation.table import (
+        leak_notes,
         table_as_json,
         table_as_markdown,
         table_as_text,
@@ -177,11 +178,14 @@ def _join_and_show(
         pooled[name, seed] = write_joined(folder, corpus, folds, of_folds, joined, recorded).metrics[folds.split]
     rows = table_rows(folds, options.seeds, list(words), records, pooled, structural, states)
     place = options.runs_dir / "cross_validation"
-    content = table_as_json(rows, folds, options.seeds)
+    leaks = leak_notes(records)
+    for leak in leaks:
+        print(f"warning: {leak}", file=sys.stderr)
+    content = table_as_json(rows, folds, options.seeds, leaks)
     write_json(place.with_suffix(".json"), content)
     write_text(place.with_suffix(".csv"), csv_text(pd.DataFrame(content["rows"]), na_rep="NaN"))
-    write_text(place.with_suffix(".md"), table_as_markdown(rows, folds, options.seeds))
-    print(table_as_text(rows, folds, options.seeds))
+    write_text(place.with_suffix(".md"), table_as_markdown(rows, folds, options.seeds, leaks))
+    print(table_as_text(rows, folds, options.seeds, leaks))
     if pooled:
         report = command_hint("report", shlex.quote(str(options.runs_dir / "out-of-fold")), "--output report.html")
         print(f"\nReport: {report}")
