@@ -237,10 +237,9 @@ def utterance_keys(data: SplitData, maps: Mapping[str, _Map] | None = None) -> l
 
 
 def related_dialogues(corpus: Corpus, split: str) -> list[tuple[str, ...]]:
-    """Finds the dialogues of one split that are no two: one known to both would be trained on and scored.
+    """Finds the dialogues of one split of which none may be trained on where another one is scored.
 
-    They were cut from one dialogue of the corpus that theirs was built on, or share a passage (:func:`passages`) word for
-    word.
+    They were cut from one dialogue of the corpus that theirs was built on, or share a passage (:func:`passages`).
 
     Args:
         corpus: Any corpus; where it is loaded from a folder, the map that its authors have published may lie there.
