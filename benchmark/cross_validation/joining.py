@@ -28,7 +28,16 @@ from iemomecp_dataset.metrics.scoring import decide_by_fold, scores_of_decisions
 from iemomecp_dataset.metrics.signature import run_signature
 from iemomecp_dataset.trainers.training.progress import content_digest
 
-__all__ = ["FoldRun", "Joined", "concerns_folds", "folds_of_pairs", "join_folds", "joined_scores", "write_joined"]
+__all__ = [
+    "FoldRun",
+    "Joined",
+    "concerns_folds",
+    "folds_of_pairs",
+    "join_folds",
+    "joined_scores",
+    "remove_joined",
+    "write_joined",
+]
 
 
 @dataclass(frozen=True)
@@ -253,6 +262,25 @@ def write_joined(
     )
     write_results(folder, record)
     return record
+
+
+def remove_joined(folder: Path) -> bool:
+    """Removes what was joined before, so that it is not shown as current.
+
+    Args:
+        folder: The run folder of a variant and seed.
+
+    Returns:
+        Whether there was anything.
+    """
+    # The record first: while it is there, so are the predictions that it scores.
+    files = [folder / "results.json", *(predictions_file(folder, split) for split in ("train", "validation"))]
+    there = [file for file in files if file.is_file()]
+    for file in there:
+        file.unlink()
+    if there and not any(folder.iterdir()):
+        folder.rmdir()
+    return bool(there)
 
 
 def _statement(corpus: Corpus, folds: Folds, leaks: Sequence[str]) -> str:

@@ -139,7 +139,7 @@ def _join_and_show(
     """Joins the folds of every variant and seed that has all of them; prints and writes the table."""
     import pandas as pd
 
-    from iemomecp_dataset.benchmark.cross_validation.joining import FoldRun, join_folds, write_joined
+    from iemomecp_dataset.benchmark.cross_validation.joining import FoldRun, join_folds, remove_joined, write_joined
     from iemomecp_dataset.benchmark.cross_validation.structural import structural_folds
     from iemomecp_dataset.benchmark.cross_validation.table import (
         leak_notes,
@@ -151,8 +151,6 @@ def _join_and_show(
     from iemomecp_dataset.files import write_json, write_text
     from iemomecp_dataset.files.csv_cells import csv_text
 
-    if not ended.finished:
-        return
     structural = structural_folds(corpus, folds, options.runs_dir)
     records = {
         (one.variant.name, one.seed, one.fold): ended.finished[one.cell.name]
@@ -160,21 +158,23 @@ def _join_and_show(
         if one.cell.name in ended.finished
     }
     states = {(one.variant.name, one.seed, one.fold): ended.states[one.cell.name][0] for one in of_cells}
-    runs: dict[tuple[str, int], list[FoldRun]] = {}
+    runs: dict[tuple[str, int], list[FoldRun]] = {(one.variant.name, one.seed): [] for one in of_cells}
     words: dict[str, str] = {}
     for one in of_cells:
         words[one.variant.name] = one.variant.word
         key = (one.variant.name, one.seed, one.fold)
         if key in records:
             folder = ended.runs_dir / one.cell.name
-            runs.setdefault(key[:2], []).append(FoldRun(one.fold, folder, records[key]))
+            runs[key[:2]].append(FoldRun(one.fold, folder, records[key]))
     pooled: dict[tuple[str, int], Mapping[str, Any]] = {}
     recorded = {one.key: one.as_recorded(folds.split) for one in structural}
     for (name, seed), of_folds in runs.items():
+        folder = options.runs_dir / "out-of-fold" / f"{words[name]}-s{seed}"
         if len(of_folds) < folds.n:
+            if remove_joined(folder):
+                print(f"{folder} of an earlier call is removed: not all of its folds are finished.", file=sys.stderr)
             continue
         joined = join_folds(corpus, folds, of_folds)
-        folder = options.runs_dir / "out-of-fold" / f"{words[name]}-s{seed}"
         pooled[name, seed] = write_joined(folder, corpus, folds, of_folds, joined, recorded).metrics[folds.split]
     rows = table_rows(folds, options.seeds, list(words), records, pooled, structural, states)
     place = options.runs_dir / "cross_validation"

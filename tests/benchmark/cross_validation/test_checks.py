@@ -20,7 +20,7 @@ def write_ecf(folder: Path, *numbers: int) -> Path:
 
 
 def write_run(folder: Path, data: Path) -> Path:
-    folder.mkdir()
+    folder.mkdir(parents=True)
     (folder / "config.yaml").write_text(json.dumps({"config_name": "ecf", "data_dir": str(data)}))
     return folder
 
@@ -31,6 +31,26 @@ def refused(tmp_path: Path, *more: str, config_name: str = "ecf", data: str = "e
         call("cross-validate", [*arguments, "--runs_dir", str(tmp_path / "cv"), *more])
     assert not (tmp_path / "cv").exists()
     return str(error.value)
+
+
+def test_what_an_earlier_call_has_joined_is_not_shown_as_current(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = tmp_path / "cv"
+    (runs / "cells").mkdir(parents=True)
+    for fold in (1, 2):
+        (runs / "cells" / f"baseline-s42-fold{fold}").write_text("in place of a run")
+    joined = runs / "out-of-fold" / "baseline-s42"
+    joined.mkdir(parents=True)
+    for name in ("results.json", "predictions_train.parquet"):
+        (joined / name).write_text("{}")
+    (runs / "cross_validation.md").write_text("an old table")
+    arguments = ["--data_dir", str(write_ecf(tmp_path / "ecf", 1, 3, 5)), "--config_name", "ecf", "--folds", "2"]
+    assert call("cross-validate", [*arguments, "--runs_dir", str(runs)]) == 1
+    table = (runs / "cross_validation.md").read_text()
+    assert "baseline: 2 of 2 runs are missing (fold 1 seed 42 refused, fold 2 seed 42 refused)" in table
+    assert not joined.exists()
+    assert f"{joined} of an earlier call is removed" in capsys.readouterr().err
 
 
 def test_a_variant_that_begins_with_a_run_on_the_same_split_is_refused(tmp_path: Path) -> None:
