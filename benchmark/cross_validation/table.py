@@ -152,6 +152,7 @@ def _structural_row(
         development=development,
         gap=development - _mean(by_fold["pair_f1"].tolist()),
         minutes=math.nan,
+        leaks=0,
         reason="" if one.pooled else one.description,
     )
 
