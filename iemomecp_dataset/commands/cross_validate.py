@@ -176,6 +176,10 @@ def _join_and_show(
             continue
         joined = join_folds(corpus, folds, of_folds)
         pooled[name, seed] = write_joined(folder, corpus, folds, of_folds, joined, recorded).metrics[folds.split]
+    of_call = {f"{words[name]}-s{seed}" for name, seed in runs}
+    others = sorted({folder.name for folder in (options.runs_dir / "out-of-fold").glob("*/")} - of_call)
+    if others:
+        print(f"Of an earlier call, in {options.runs_dir / 'out-of-fold'}: {', '.join(others)}.", file=sys.stderr)
     rows = table_rows(folds, options.seeds, list(words), records, pooled, structural, states)
     place = options.runs_dir / "cross_validation"
     leaks = leak_notes(records)

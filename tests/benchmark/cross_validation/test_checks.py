@@ -45,12 +45,15 @@ def test_what_an_earlier_call_has_joined_is_not_shown_as_current(
     for name in ("results.json", "predictions_train.parquet"):
         (joined / name).write_text("{}")
     (runs / "cross_validation.md").write_text("an old table")
+    (runs / "out-of-fold" / "dropout=0.2-s42").mkdir()
     arguments = ["--data_dir", str(write_ecf(tmp_path / "ecf", 1, 3, 5)), "--config_name", "ecf", "--folds", "2"]
     assert call("cross-validate", [*arguments, "--runs_dir", str(runs)]) == 1
     table = (runs / "cross_validation.md").read_text()
     assert "baseline: 2 of 2 runs are missing (fold 1 seed 42 refused, fold 2 seed 42 refused)" in table
     assert not joined.exists()
-    assert f"{joined} of an earlier call is removed" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"{joined} of an earlier call is removed" in said
+    assert f"Of an earlier call, in {joined.parent}: dropout=0.2-s42." in said
 
 
 def test_a_variant_that_begins_with_a_run_on_the_same_split_is_refused(tmp_path: Path) -> None:
