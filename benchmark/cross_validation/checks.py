@@ -36,8 +36,7 @@ def check_variants(of_cells: Sequence[FoldCell], folds: Folds, corpus_of: Callab
         if one.cell.impossible or not isinstance(options, TrainingOptions):
             continue
         data = dataclasses.replace(options.data, folds=None, fold=None)
-        learns_categories = bool(options.objective.emotion_category_weight)
-        key = (data, options.model.init_from, learns_categories)
+        key = (data, options.model.init_from)
         if key in seen:
             continue
         seen.add(key)
@@ -50,6 +49,6 @@ def check_variants(of_cells: Sequence[FoldCell], folds: Folds, corpus_of: Callab
                 f"learned from them: {leaks[0]} Begin with a run on other data, or leave --init_from out."
             )
         try:
-            with_further_corpora(fold_corpus(whole, folds, 1), data, learns_categories=learns_categories)
+            with_further_corpora(fold_corpus(whole, folds, 1), data)
         except IemomecpError as error:
             raise UsageError(f"Variant {one.variant.name}: {error}") from None
