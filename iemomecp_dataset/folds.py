@@ -29,6 +29,7 @@ SALT = "iemomecp"
 """What is hashed with an id where no other salt is given."""
 
 _FORMAT_VERSION = 1
+_FILE_DIGEST = "file_digest"
 _SPLITS = ("train", "validation")
 _RECORDING = re.compile(r"(Ses\d\d[FM]_(?:impro\d+|script\d+_\d+))[a-z]?")
 
@@ -285,23 +286,21 @@ def write_folds(path: Path, folds: Folds) -> None:
     Raises:
         UsageError: The place cannot be written to.
     """
-    write_json(
-        path,
-        {
-            "format_version": _FORMAT_VERSION,
-            "corpus": folds.corpus,
-            "config_name": folds.config_name,
-            "synthetic": folds.synthetic,
-            "split": folds.split,
-            "folds": folds.n,
-            "salt": folds.salt,
-            "digest": folds.digest,
-            "data_fingerprint": folds.data_fingerprint,
-            "text_fingerprint": folds.text_fingerprint,
-            "counts": [{"fold": fold, **counts} for fold, counts in enumerate(folds.counts, start=1)],
-            "fold_of": dict(folds.fold_of),
-        },
-    )
+    content = {
+        "format_version": _FORMAT_VERSION,
+        "corpus": folds.corpus,
+        "config_name": folds.config_name,
+        "synthetic": folds.synthetic,
+        "split": folds.split,
+        "folds": folds.n,
+        "salt": folds.salt,
+        "digest": folds.digest,
+        "data_fingerprint": folds.data_fingerprint,
+        "text_fingerprint": folds.text_fingerprint,
+        "counts": [{"fold": fold, **counts} for fold, counts in enumerate(folds.counts, start=1)],
+        "fold_of": dict(folds.fold_of),
+    }
+    write_json(path, {**content, _FILE_DIGEST: _digest_of_file(content)})
 
 
 def read_folds(path: str | Path) -> Folds:
@@ -314,10 +313,16 @@ def read_folds(path: str | Path) -> Folds:
         The folds.
 
     Raises:
+        UsageError: A number is given in place of a file.
         MissingDataError: There is no such file.
         InvalidDataError: It does not hold folds, or was changed.
     """
     path = Path(path)
+    if path.name.isdecimal() and not path.exists():
+        raise UsageError(
+            f"--folds {path} is no file: a single run takes the file of folds, such as runs/cv/folds.json, and --fold, "
+            "one of them. iemomecp cross-validate makes it; there --folds is how many."
+        )
     content = read_json(path)
     advice = "Put it back from a copy, or remove it with the runs that were made with it."
     if not isinstance(content, dict) or content.get("format_version") != _FORMAT_VERSION:
@@ -347,9 +352,17 @@ def read_folds(path: str | Path) -> Folds:
         counts=counts,
         synthetic=content["synthetic"],
     )
-    if found_folds.digest != content["digest"] or len(counts) != n:
+    # The digest of folds is of what scores depend on; salt, counts and names are told by that of the file, which files
+    # of earlier versions lack.
+    of_file = content.pop(_FILE_DIGEST, None)
+    changed = of_file is not None and of_file != _digest_of_file(content)
+    if changed or found_folds.digest != content["digest"] or len(counts) != n:
         raise InvalidDataError(f"{path} was changed after it was written: its digest is another. {advice}")
     return found_folds
+
+
+def _digest_of_file(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 _COUNTS = ("dialogues", "utterances", "pairs", "candidates")

@@ -17,9 +17,13 @@ from asked_corpus import write_asked_corpus
 from corpus_files import ecf_text
 from tiny_chat_model import saved_chat_model
 
+from iemomecp_dataset.benchmark.cross_validation.variants import fold_cells, read_variants, variants_of
+from iemomecp_dataset.benchmark.matrix.options import trainer_options
 from iemomecp_dataset.benchmark.runs.results import read_results
-from iemomecp_dataset.command_line import read_options
+from iemomecp_dataset.command_line import OptionParser, read_options
 from iemomecp_dataset.commands import matrix, report
+from iemomecp_dataset.commands.cross_validate import CrossValidationOptions
+from iemomecp_dataset.commands.ensemble import EnsembleOptions
 from iemomecp_dataset.commands.evaluate import EvaluateOptions
 from iemomecp_dataset.commands.export import ConversationOptions
 from iemomecp_dataset.commands.export_for import ExportForOptions
@@ -112,20 +116,55 @@ def test_every_table_of_results_stands_below_the_commands_that_give_it(
 ) -> None:
     for number, split in ((1, "train"), (3, "dev")):
         (tmp_path / f"{split}.txt").write_text(ecf_text(number), encoding="utf-8")
-    cells = []
-    head, *sections = (repository / "docs" / "results.md").read_text(encoding="utf-8").split("\n## ")
+    page = (repository / "docs" / "results.md").read_text(encoding="utf-8")
+    head, *sections = page.split("\n## ")
+    assert "\n|" not in head, "a table above the first command"
+    cells, folded, written = [], [], []
     for section in sections:
         before, _, _ = section.partition("\n|")
-        (block,) = re.findall(r"^```\n(.*?)^```$", before, re.M | re.S)
-        train, report = map(shlex.split, block.replace("\\\n", "").splitlines())
-        assert [train[1], report[1]] == ["scripts/launch_baseline_matrix.py", "scripts/report.py"]
-        arguments = [str(tmp_path) if word == "path/to/ecf" else word for word in train[2:]]
-        matrix.main([*arguments, "--dry_run"])
-        cells += re.findall(r"^(\d+) cells", capsys.readouterr().out, re.M)
-        # The report is of the folder that the runs are written to.
-        assert str(read_options(ReportOptions, report[2:], command="report", description=None).runs_dir) in train
-    assert cells == ["100", "6"]
-    assert "\n|" not in head, "a table above the first command"
+        assert re.search(r"^```$", before, re.M), f"no command above the first table of {section.splitlines()[0]}"
+        variants = re.findall(r"^```yaml\n(.*?)^```$", section, re.M | re.S)
+        blocks = "".join(re.findall(r"^```\n(.*?)^```$", section.replace("```yaml", "``` yaml"), re.M | re.S))
+        for line in map(shlex.split, blocks.replace("\\\n", "").splitlines()):
+            program = next((word for word in line[:3] if word.endswith(".py")), line[1])
+            arguments = line[line.index(program) + 1 :]
+            if program == "trainers/fusion.py":
+                written.append(parse_options(arguments, description="").run.output_dir)
+            elif program == "scripts/launch_baseline_matrix.py":
+                arguments = [str(tmp_path) if word == "path/to/ecf" else word for word in arguments]
+                begun = "--init_from" in arguments
+                if begun:  # such a run is only there once the line before it was run
+                    assert arguments[arguments.index("--init_from") + 1] in written
+                    del arguments[(place := arguments.index("--init_from")) : place + 2]
+                matrix.main([*arguments, "--dry_run"])
+                cells += re.findall(r"^(\d+) cells", capsys.readouterr().out, re.M)
+                written.append(arguments[arguments.index("--runs_dir") + 1])
+            elif program == "cross-validate":
+                folded.append(_cells_of_folds(arguments, variants, tmp_path))
+            elif program == "scripts/ensemble.py":
+                given = read_options(EnsembleOptions, arguments, command="ensemble", description=None)
+                assert {str(Path(run).parent) for run in given.runs} <= {*written}
+            else:
+                assert program == "scripts/report.py"
+                options = read_options(ReportOptions, arguments, command="report", description=None)
+                assert str(options.runs_dir) in written, "the report is of the folder that the runs are written to"
+    assert cells == ["3", "100", "6"]
+    assert folded == @FOLDED@
+
+
+def _cells_of_folds(arguments: list[str], variants: list[str], folder: Path) -> int:
+    """How many cells a command of cross-validation has; all of their options are ones that the trainer takes."""
+    parser = OptionParser(CrossValidationOptions, command="cross-validate", usage="", description=None)
+    known, rest = parser.parse_known(arguments)
+    options = CrossValidationOptions(**known)
+    named = []
+    if options.variants is not None:
+        (text,) = variants
+        (folder / "variants.yaml").write_text(text, encoding="utf-8")
+        named = read_variants(folder / "variants.yaml")
+    common = {**trainer_options(rest), "data_dir": (str(folder),)}
+    baseline, of_variants = variants_of(common, options.vary, named)
+    return len(fold_cells(baseline, of_variants, options.seeds, folder / "folds.json", options.folds))
 
 
 def test_commands_of_the_page_on_explanations_are_accepted(

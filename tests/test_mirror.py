@@ -13,7 +13,6 @@ ROOMS = ("iemomecp_dataset", "metrics", "trainers", "benchmark", "scripts")
 # Modules without a test file of their own, by the file that tests them; both below tests/ and the root.
 TESTED_BY = {
     "benchmark/baselines/*": "benchmark/baselines/test_structural.py",
-    "benchmark/cross_validation/*": "scripts/test_cross_validate.py",
     "benchmark/diagnostics/*": "benchmark/diagnostics/test_diagnostics.py",
     "benchmark/figures/*": "scripts/test_generate_figures.py",
     "benchmark/matrix/*": "benchmark/matrix/test_launch.py",
@@ -100,7 +99,6 @@ TESTED_BY = {
     "trainers/pipelines/writing.py": "iemomecp_dataset/commands/test_predict.py",
     "trainers/pipelines/scoring.py": "trainers/pipelines/test_pipeline.py",
     "trainers/pipelines/loading.py": "trainers/test_inference.py",
-    "trainers/pairs/run_kind.py": "trainers/test_wiring.py",
     "trainers/run_kind.py": "trainers/test_wiring.py",
     "trainers/training/*": "trainers/training/test_loop.py",
     "trainers/sharing/hub.py": "trainers/sharing/test_pushing.py",

@@ -19,7 +19,7 @@ from iemomecp_dataset.features import FeatureTable
 from iemomecp_dataset.features.encoders.devices import usable_device
 from iemomecp_dataset.field_checks import check_pair, check_text_fields, json_kind
 from iemomecp_dataset.trainers.dialogue.emotion_inputs import checked_emotion_inputs, with_emotion_inputs
-from iemomecp_dataset.trainers.ensemble.modeling import EnsembleScorer
+from iemomecp_dataset.trainers.ensemble.modeling import EnsembleScorer, member_folder
 from iemomecp_dataset.trainers.pipelines.loading import feature_vectors, load_scorer, scored_rows
 from iemomecp_dataset.trainers.pipelines.pipeline import EmotionCausePipeline
 from iemomecp_dataset.trainers.scorers import find_scorer, scorer_of_model_type
@@ -265,6 +265,8 @@ def predict(
             "with_emotions": with_emotions,
             **explaining,
         }
+        if with_emotions:
+            _check_common_emotions(scorer)
         rows = rows if hasattr(rows, "features") else list(rows)
         each = [predict(one, rows, **for_members) for one in scorer.members]
         return _averaged(each, scorer.weights)
@@ -301,6 +303,26 @@ def predict(
     counts = [len(row["pairs" if of_pairs else "utterances"]) for row in dialogues]
     probabilities, categories = scored_rows(task, counts, batch_size)
     return (probabilities, categories) if with_emotions else probabilities
+
+
+def _check_common_emotions(ensemble: EnsembleScorer) -> None:
+    """Refuses to average emotions that not all members predict."""
+    names = {
+        member_folder(place): tuple(getattr(one.config, "emotion_names", None) or ())
+        for place, one in enumerate(ensemble.members)
+    }
+    lacking = [member for member, of_member in names.items() if not of_member]
+    if lacking:
+        raise UsageError(
+            f"Of the members of this ensemble {', '.join(lacking)} predict{'s' * (len(lacking) == 1)} no emotions: "
+            "these were trained without --emotion_category_weight. Leave with_emotions out."
+        )
+    if len(set(names.values())) > 1:
+        listed = "; ".join(f"{member}: {', '.join(of_member)}" for member, of_member in names.items())
+        raise UsageError(
+            f"The members of this ensemble predict different emotions, which have no mean ({listed}). Leave "
+            "with_emotions out."
+        )
 
 
 def _averaged(predicted: Sequence[Any], weights: Sequence[float]) -> Any:

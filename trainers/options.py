@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, get_ar
 from iemomecp_dataset import command_line
 from iemomecp_dataset.candidates import CandidateSpace
 from iemomecp_dataset.command_line import REQUIRED, check_values, command_hint, option
-from iemomecp_dataset.errors import UsageError, did_you_mean, see_page
+from iemomecp_dataset.errors import UsageError, did_you_mean, require_packages, see_page
 from iemomecp_dataset.options import DialogueConfig, EmotionInventory, ForwardPairs, ThresholdRule
 from iemomecp_dataset.schema import ModalitySet
 from iemomecp_dataset.trainers.compositions import OBJECTIVES
@@ -182,8 +182,8 @@ class EncoderOptions:
     text_layers: str = option(
         "auto",
         "Encoder layers to mean-pool and concatenate, comma-separated, negative from the top; auto: at even steps up "
-        "to the top, six for scorers of pairs, three where emotions alone are recognised. With sentence encoders the top "
-        "layer alone loses several points of AUPRC.",
+        "to the top, six for scorers of pairs, three where emotions alone are recognised. With sentence encoders the "
+        "top layer alone loses several points of AUPRC.",
     )
     max_tokens: int = option(
         128,
@@ -224,8 +224,8 @@ class ModelOptions(EncoderOptions):
     text_block: int = option(
         1,
         "Dialogue scorer: consecutive utterances whose vectors come from one sequence, so that the encoder reads each "
-        "once and they see one another; fewer where --max_tokens has no room for them. 1: a sequence for each "
-        "utterance.",
+        "once and they see one another; fewer, counted, where --max_tokens has no room for them. 1: a sequence for "
+        "each utterance.",
         minimum=1,
         limit=1000,
     )
@@ -786,6 +786,8 @@ class TrainingOptions(RunSettings):
                 f"--threshold_rule {optimization.threshold_rule} chooses a threshold, but with {given} none is chosen. "
                 "Leave one of them out."
             )
+        if optimization.threshold_rule == "expected_f1":
+            require_packages("sklearn", extra="report")  # it calibrates after an epoch, which would be lost
 
     def _check_further_corpora(self) -> None:
         """Refuses further corpora that cannot be read, and options that cannot go with them or need them."""

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
-from iemomecp_dataset.benchmark.runs.contamination import SplitData, contamination_warnings, splits_of
+from iemomecp_dataset.benchmark.runs.contamination import contamination_warnings, splits_of
 from iemomecp_dataset.benchmark.runs.results import HEADLINE, RunResults, read_results, write_results
 from iemomecp_dataset.corpus import IN_MEMORY, Corpus, corpus_of
 from iemomecp_dataset.errors import MissingDataError, UsageError, did_you_mean
@@ -240,7 +240,7 @@ def _contamination(options: RunSettings, corpus: Corpus) -> list[str]:
     """What the splits share with each other, and with the data of the runs that this one begins with."""
     earlier, notes = origin_data(options)
     own = [one for one in splits_of(corpus) if options.uses_train or one.split != "train"]
-    further = [SplitData(one.corpus.name, "train", one.rows, one.corpus.data_dir) for one in corpus.further]
+    further = [one for of_corpus in corpus.further for one in splits_of(of_corpus.corpus)]
     return contamination_warnings([*own, *further, *earlier]) + notes
 
 

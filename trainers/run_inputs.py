@@ -32,6 +32,7 @@ from iemomecp_dataset.trainers.pairs.further_corpora import further_training_dat
 __all__ = [
     "RunInputs",
     "applied_to_own_training",
+    "begun_on_folded_split",
     "effective_batch_size",
     "marked_on_own_training",
     "origin_data",
@@ -237,6 +238,26 @@ def origin_data(options: RunSettings) -> tuple[list[SplitData], list[str]]:
     return found, notes
 
 
+def begun_on_folded_split(options: RunSettings, corpus: Corpus, split: str) -> list[str]:
+    """States where a run that this one begins with was trained on dialogues of a split that is parted into folds.
+
+    Every fold would be scored by weights that know it.
+
+    Args:
+        options: The run's options.
+        corpus: The whole corpus.
+        split: The split that is parted.
+
+    Returns:
+        A sentence for each leak; nothing where what that run was trained on cannot be read, which :func:`origin_data`
+        states.
+    """
+    earlier, _ = origin_data(options)
+    # Leaks are between splits of different names.
+    folded = SplitData(corpus.name, f"{split} in folds", corpus.rows[split], corpus.data_dir, corpus.ecf_map)
+    return [str(leak) for leak in find_leaks([*earlier, folded])] if earlier else []
+
+
 def marked_on_own_training(options: RunSettings, corpus: Corpus) -> list[str]:
     """States where the run that predicts causes was trained on dialogues that are now trained on with its marks.
 
@@ -312,7 +333,9 @@ def _trained_on(folder: str) -> tuple[list[SplitData], Mapping[str, Any]]:
     if folds is not None:
         corpus = fold_corpus(corpus, folds, config["fold"])
     train = [one for one in splits_of(corpus) if one.split == "train"]
-    return [*train, *further_training_data(config)], config
+    record = folder_of_run(folder) / RESULTS_FILE
+    trained_with = read_results(record.parent).trained_with if config.get("train_with") and record.is_file() else None
+    return [*train, *further_training_data(config, trained_with)], config
 
 
 _NOT_READ = (OSError, ValueError, KeyError, TypeError, AttributeError)

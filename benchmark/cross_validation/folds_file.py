@@ -30,9 +30,14 @@ def folds_of_folder(corpus: Corpus, runs_dir: Path, n: int, split: str, salt: st
         The folds.
 
     Raises:
-        UsageError: The folder has other folds than are asked for.
+        UsageError: The corpus has no such split, or the folder has other folds than are asked for.
         InvalidDataError: The corpus has changed since they were made, or the file is damaged.
     """
+    if split not in corpus.rows:
+        instead = " Give --folds_of validation." * (split == "train" and "validation" in corpus.rows)
+        raise UsageError(
+            f"{corpus.name} has no {split} split here to make folds of; it has {', '.join(corpus.rows)}.{instead}"
+        )
     path = runs_dir / FOLDS_FILE
     if not path.exists():
         made = make_folds(corpus, n, split=split, salt=salt, together=related_dialogues(corpus, split))

@@ -26,8 +26,18 @@ from iemomecp_dataset.metrics.evaluation.predictions import (
 )
 from iemomecp_dataset.metrics.scoring import decide_by_fold, scores_of_decisions
 from iemomecp_dataset.metrics.signature import run_signature
+from iemomecp_dataset.trainers.training.progress import content_digest
 
-__all__ = ["FoldRun", "Joined", "folds_of_pairs", "join_folds", "joined_scores", "write_joined"]
+__all__ = [
+    "FoldRun",
+    "Joined",
+    "concerns_folds",
+    "folds_of_pairs",
+    "join_folds",
+    "joined_scores",
+    "remove_joined",
+    "write_joined",
+]
 
 
 @dataclass(frozen=True)
@@ -193,12 +203,13 @@ def write_joined(
         part=folds.all_folds,
     )
     records = [run.record for run in runs]
-    leaks = [leak for record in records for leak in record.extra.get("leaks", ())]
+    leaks = _stated(runs, "leaks")
+    remarks = _stated(runs, "remarks")
     warnings = [f"fold {run.fold}: {warning}" for run in runs for warning in run.record.extra.get("warnings", ()) or ()]
     record = replace(
         first,
         run_name=folder.name,
-        data_statement=_statement(corpus, folds),
+        data_statement=_statement(corpus, folds, leaks),
         threshold={"value": None, "chosen_on": None if rule == "none" else rule},
         metrics={split: dict(joined.scores)},
         missing_splits=(),
@@ -211,11 +222,13 @@ def write_joined(
         peak_memory_mb=max((one.peak_memory_mb for one in records), default=math.nan),
         best_epoch=round(float(np.mean([one.best_epoch for one in records]))),
         epochs=max(one.epochs for one in records),
+        trained_with=_trained_with(records),
         extra={
             "signatures": {split: str(signature)},
             "part": folds.all_folds,
             "folds": [_fold_facts(run) for run in runs],
-            "leaks": list(dict.fromkeys(leaks)),
+            "leaks": leaks,
+            **({"remarks": remarks} if remarks else {}),
             **({"warnings": warnings} if warnings else {}),
         },
     )
@@ -251,10 +264,70 @@ def write_joined(
     return record
 
 
-def _statement(corpus: Corpus, folds: Folds) -> str:
-    whole = replace(corpus, part_words=f"each {folds.split} dialogue is predicted by a run that was not trained on it, "
-                    f"{folds.n} folds {folds.digest}", missing_splits=())  # fmt: skip
-    return whole.statement
+def remove_joined(folder: Path) -> bool:
+    """Removes what was joined before, so that it is not shown as current.
+
+    Args:
+        folder: The run folder of a variant and seed.
+
+    Returns:
+        Whether there was anything.
+    """
+    # The record first: while it is there, so are the predictions that it scores.
+    files = [folder / "results.json", *(predictions_file(folder, split) for split in ("train", "validation"))]
+    there = [file for file in files if file.is_file()]
+    for file in there:
+        file.unlink()
+    if there and not any(folder.iterdir()):
+        folder.rmdir()
+    return bool(there)
+
+
+def _statement(corpus: Corpus, folds: Folds, leaks: Sequence[str]) -> str:
+    """What the data are; that no run knows what it predicts is said only where no leak says otherwise."""
+    words = f"each {folds.split} dialogue is predicted by a run that was not trained on it"
+    if any(map(concerns_folds, leaks)):
+        words = (
+            f"each {folds.split} dialogue is predicted by a run on the other folds, which shares data with it, or may "
+            "(see the leaks)"
+        )
+    return replace(corpus, part_words=f"{words}, {folds.n} folds {folds.digest}", missing_splits=()).statement
+
+
+def concerns_folds(leak: str) -> bool:
+    """Whether a leak of a run on one fold is of what it was trained on and what it predicts, or may be.
+
+    Example:
+        >>> concerns_folds("ecf/train and ecf/test share 2 utterances; such as a 1.")
+        True
+        >>> concerns_folds("ecf/train and ecf/validation share 2 utterances; such as a 1.")
+        False
+    """
+    return "/validation" not in leak or ("/train" in leak and "/test" in leak)
+
+
+def _stated(runs: Sequence[FoldRun], name: str) -> list[str]:
+    """Sentences of the runs, each once, with the folds whose runs state it where not all of them do."""
+    of_text: dict[str, list[int]] = {}
+    for run in runs:
+        for text in run.record.extra.get(name) or ():
+            of_text.setdefault(text, []).append(run.fold)
+    return [
+        text if len(of) == len(runs) else f"fold{'s' * (len(of) > 1)} {', '.join(map(str, of))}: {text}"
+        for text, of in of_text.items()
+    ]
+
+
+def _trained_with(records: Sequence[RunResults]) -> dict[str, dict[str, Any]]:
+    """What all runs were trained with; where they left out different dialogues, fingerprints are of all together."""
+    found: dict[str, dict[str, Any]] = {}
+    for key, first in records[0].trained_with.items():
+        of_runs = [record.trained_with.get(key, {}) for record in records]
+        found[key] = {name: value for name, value in first.items() if all(one.get(name) == value for one in of_runs)}
+        for name in ("data_fingerprint", "text_fingerprint"):
+            if name in first and name not in found[key]:
+                found[key][name] = content_digest({"of_runs": [one.get(name) for one in of_runs]})
+    return found
 
 
 def _counts(records: Sequence[RunResults]) -> dict[str, int]:
@@ -276,4 +349,5 @@ def _fold_facts(run: FoldRun) -> dict[str, Any]:
         "best_epoch": record.best_epoch,
         "wall_seconds": record.wall_seconds,
         "scores": scores,
+        **({"trained_with": dict(record.trained_with)} if record.trained_with else {}),
     }

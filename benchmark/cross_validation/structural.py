@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from iemomecp_dataset.benchmark.baselines.emotion_detection import TFIDF
-from iemomecp_dataset.benchmark.baselines.structural import StructuralSystem, corpus_systems
+from iemomecp_dataset.benchmark.baselines.structural import NOT_BUILT, StructuralSystem, corpus_systems
 from iemomecp_dataset.benchmark.cross_validation.joining import folds_of_pairs
 from iemomecp_dataset.corpus import Corpus
 from iemomecp_dataset.errors import InvalidDataError, MissingDependencyError
@@ -59,9 +59,10 @@ class StructuralFolds:
 
 
 def structural_folds(corpus: Corpus, folds: Folds, runs_dir: Path) -> list[StructuralFolds]:
-    """Fits and scores every structural baseline on all folds, or reads what was computed before.
+    """Fits and scores every structural baseline on all folds, or reads what was computed before of the same data.
 
-    Emotions are detected by TF-IDF features, so that no encoder is needed.
+    Scores are kept where every baseline could be built: what was missing may be there the next time. Emotions
+    are detected by TF-IDF features, so that no encoder is needed.
 
     Args:
         corpus: The whole corpus.
@@ -72,17 +73,23 @@ def structural_folds(corpus: Corpus, folds: Folds, runs_dir: Path) -> list[Struc
         The baselines, from the least to the most informed.
     """
     path = runs_dir / STRUCTURAL_FILE
-    kept = _kept(path, folds)
+    # Validation has a part in no fold, and chooses the thresholds.
+    read = {"folds": folds.digest} | {
+        name: of_split.get("validation")
+        for name, of_split in (("data", corpus.fingerprints), ("texts", corpus.text_fingerprints))
+    }
+    kept = _kept(path, read)
     if kept is None:
         kept = list(_computed(corpus, folds))
-        content = {"folds": folds.digest, "baselines": [_as_json(one) for one in kept]}
-        make_folder(runs_dir)
-        write_json(path, {**content, "digest": content_digest(content)})
+        if all(one.pooled for one in kept):
+            content = {**read, "baselines": [_as_json(one) for one in kept]}
+            make_folder(runs_dir)
+            write_json(path, {**content, "digest": content_digest(content)})
     return kept
 
 
-def _kept(path: Path, folds: Folds) -> list[StructuralFolds] | None:
-    """What was computed before for these folds; None where there is nothing, or something else."""
+def _kept(path: Path, read: Mapping[str, Any]) -> list[StructuralFolds] | None:
+    """What was computed before of these folds and this data; None where there is nothing, or something else."""
     if not path.is_file():
         return None
     try:
@@ -91,7 +98,8 @@ def _kept(path: Path, folds: Folds) -> list[StructuralFolds] | None:
         return None
     if not isinstance(content, dict) or content.pop("digest", None) != content_digest(content):
         return None
-    return [_of_json(one) for one in content["baselines"]] if content["folds"] == folds.digest else None
+    baselines = content.pop("baselines")
+    return [_of_json(one) for one in baselines] if content == read else None
 
 
 def _computed(corpus: Corpus, folds: Folds) -> Iterator[StructuralFolds]:
@@ -109,8 +117,9 @@ def _computed(corpus: Corpus, folds: Folds) -> Iterator[StructuralFolds]:
             warnings.simplefilter("ignore")  # a row that cannot be built says why in its description
             try:
                 found = corpus_systems(part, feature_source=TFIDF)
-            except MissingDependencyError:
-                found = corpus_systems(part, feature_source=None)
+            except MissingDependencyError as error:
+                lacking = StructuralSystem("emotion_x_distance", f"emotion x distance ({TFIDF})", f"{NOT_BUILT}{error}")
+                found = [*corpus_systems(part, feature_source=None), lacking]
         for system in found:
             systems.setdefault(system.key, []).append(system)
     of_pair, table = folds_of_pairs(corpus, folds), corpus.tables[folds.split]

@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iemomecp_dataset.benchmark.cross_validation.errors import crossed_mean_and_error
+from iemomecp_dataset.benchmark.cross_validation.joining import concerns_folds
 from iemomecp_dataset.benchmark.cross_validation.structural import StructuralFolds
 from iemomecp_dataset.benchmark.runs.results import RunResults
 from iemomecp_dataset.folds import Folds
 from iemomecp_dataset.markdown_text import markdown_text
 
-__all__ = ["CrossValidationRow", "table_as_json", "table_as_markdown", "table_as_text", "table_rows"]
+__all__ = ["CrossValidationRow", "leak_notes", "table_as_json", "table_as_markdown", "table_as_text", "table_rows"]
 
 _SCORES = ("pair_f1", "pair_auprc")
 
@@ -42,6 +43,7 @@ class CrossValidationRow:
         development: Pair F1 on validation, where epoch and threshold were chosen, averaged over the runs.
         gap: ``development`` minus the average Pair F1 on the folds of the same runs.
         minutes: Training time of all runs together.
+        leaks: Finished runs whose training data shares something with the fold that they predict, or may.
         reason: Why a score is not there.
     """
 
@@ -61,6 +63,7 @@ class CrossValidationRow:
     development: float
     gap: float
     minutes: float
+    leaks: int = 0
     reason: str = ""
 
 
@@ -125,6 +128,7 @@ def table_rows(
                 development=_mean(development[~np.isnan(development)]),
                 gap=_mean((development - of_folds["pair_f1"])[~np.isnan(development - of_folds["pair_f1"])]),
                 minutes=sum(record.wall_seconds for record in finished) / 60 if finished else math.nan,
+                leaks=sum(any(map(concerns_folds, record.extra.get("leaks") or ())) for record in finished),
                 reason="" if whole else "no seed has the runs of all folds",
             )
         )
@@ -148,6 +152,7 @@ def _structural_row(
         development=development,
         gap=development - _mean(by_fold["pair_f1"].tolist()),
         minutes=math.nan,
+        leaks=0,
         reason="" if one.pooled else one.description,
     )
 
@@ -176,7 +181,8 @@ def _grid(
 
 
 def _over_complete_seeds(scores: NDArray[np.float64]) -> tuple[float, float]:
-    """Mean and error over the seeds that have every fold; without one, over the folds that every seed has."""
+    """Mean and error over the seeds that have every fold; without one, over the folds that all seeds with runs have."""
+    scores = scores[:, ~np.isnan(scores).all(axis=0)]
     complete = ~np.isnan(scores).any(axis=0)
     if complete.any():
         return crossed_mean_and_error(scores[:, complete])
@@ -189,13 +195,45 @@ def _mean(values: Any) -> float:
     return float(values.mean()) if values.size else math.nan
 
 
-def table_as_json(rows: Sequence[CrossValidationRow], folds: Folds, seeds: Sequence[int]) -> dict[str, Any]:
+def leak_notes(records: Mapping[tuple[str, int, int], RunResults]) -> list[str]:
+    """Says which data the splits of the runs share, and in which of them.
+
+    Args:
+        records: By variant, seed and fold the record of a finished run, whose test split is the fold.
+
+    Returns:
+        One sentence for each leak that a run states, with its variants and folds.
+    """
+    of_leak: dict[str, dict[str, set[int]]] = {}
+    for (name, _, fold), record in records.items():
+        for leak in record.extra.get("leaks") or ():
+            of_leak.setdefault(leak, {}).setdefault(name, set()).add(fold)
+    everyone = {name for name, _, _ in records}
+    notes = []
+    for leak, of_variants in of_leak.items():
+        by_folds: dict[tuple[int, ...], list[str]] = {}
+        for name, of in of_variants.items():
+            by_folds.setdefault(tuple(sorted(of)), []).append(name)
+        where = "; ".join(
+            f"{'all variants' if {*names} == everyone and len(names) > 1 else ', '.join(names)}, "
+            f"fold{'s' * (len(of) > 1)} {', '.join(map(str, of))}"
+            for of, names in by_folds.items()
+        )
+        which = "Training data and fold may not be apart" if concerns_folds(leak) else "Splits share data"
+        notes.append(f"{which} ({where}; test is the fold): {leak}")
+    return notes
+
+
+def table_as_json(
+    rows: Sequence[CrossValidationRow], folds: Folds, seeds: Sequence[int], leaks: Sequence[str] = ()
+) -> dict[str, Any]:
     """Lays the table out as JSON values; what cannot be computed is null, with its reason.
 
     Args:
         rows: From :func:`table_rows`.
         folds: The folds.
         seeds: The seeds.
+        leaks: From :func:`leak_notes`.
     """
 
     def plain(row: CrossValidationRow) -> dict[str, Any]:
@@ -210,6 +248,7 @@ def table_as_json(rows: Sequence[CrossValidationRow], folds: Folds, seeds: Seque
         "folds": folds.n,
         "digest": folds.digest,
         "seeds": list(seeds),
+        "leaks": list(leaks),
         "rows": [plain(row) for row in rows],
     }
 
@@ -253,13 +292,16 @@ def _with_error(value: float, error: float, *, signed: bool = False) -> str:
     return text if math.isnan(value) or math.isnan(error) else f"{text} ± {100 * error:.2f}"
 
 
-def notes_of(rows: Sequence[CrossValidationRow], folds: Folds, seeds: Sequence[int]) -> list[str]:
+def notes_of(
+    rows: Sequence[CrossValidationRow], folds: Folds, seeds: Sequence[int], leaks: Sequence[str] = ()
+) -> list[str]:
     """Says what the table shows, and what is missing from it.
 
     Args:
         rows: From :func:`table_rows`.
         folds: The folds.
         seeds: The seeds.
+        leaks: From :func:`leak_notes`.
     """
     listed = " ".join(map(str, seeds))
     data = f"{folds.corpus} ({folds.config_name})" + ", SYNTHETIC dialogues made up by this package" * folds.synthetic
@@ -279,16 +321,19 @@ def notes_of(rows: Sequence[CrossValidationRow], folds: Folds, seeds: Sequence[i
             f"{row.name}: {row.cells_in_all - row.cells} of {row.cells_in_all} runs are missing ({row.missing}).{why}"
         )
     notes += [f"{row.name}: {row.reason}" for row in rows if row.reason and not row.missing]
-    return notes
+    return [*notes, *leaks]
 
 
-def table_as_text(rows: Sequence[CrossValidationRow], folds: Folds, seeds: Sequence[int]) -> str:
+def table_as_text(
+    rows: Sequence[CrossValidationRow], folds: Folds, seeds: Sequence[int], leaks: Sequence[str] = ()
+) -> str:
     """Lays the table out for a terminal.
 
     Args:
         rows: From :func:`table_rows`.
         folds: The folds.
         seeds: The seeds.
+        leaks: From :func:`leak_notes`.
     """
     lines = [_HEADINGS, *_lines(rows)]
     widths = [max(len(line[place]) for line in lines) for place in range(len(_HEADINGS))]
@@ -298,16 +343,19 @@ def table_as_text(rows: Sequence[CrossValidationRow], folds: Folds, seeds: Seque
         return "  ".join([first, *(f"{cell:>{width}}" for cell, width in zip(line[1:], widths[1:], strict=True))])
 
     rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
-    return "\n".join([laid_out(lines[0]), rule, *map(laid_out, lines[1:]), "", *notes_of(rows, folds, seeds)])
+    return "\n".join([laid_out(lines[0]), rule, *map(laid_out, lines[1:]), "", *notes_of(rows, folds, seeds, leaks)])
 
 
-def table_as_markdown(rows: Sequence[CrossValidationRow], folds: Folds, seeds: Sequence[int]) -> str:
+def table_as_markdown(
+    rows: Sequence[CrossValidationRow], folds: Folds, seeds: Sequence[int], leaks: Sequence[str] = ()
+) -> str:
     """Lays the table out as Markdown.
 
     Args:
         rows: From :func:`table_rows`.
         folds: The folds.
         seeds: The seeds.
+        leaks: From :func:`leak_notes`.
     """
 
     def laid_out(line: tuple[str, ...]) -> str:
@@ -315,5 +363,5 @@ def table_as_markdown(rows: Sequence[CrossValidationRow], folds: Folds, seeds: S
 
     body = [(markdown_text(line[0]), *line[1:]) for line in _lines(rows)]
     rule = f"|{'---|' + '---:|' * (len(_HEADINGS) - 1)}"
-    notes = [markdown_text(note) for note in notes_of(rows, folds, seeds)]
+    notes = [markdown_text(note) for note in notes_of(rows, folds, seeds, leaks)]
     return "\n".join([laid_out(_HEADINGS), rule, *map(laid_out, body), "", "\n\n".join(notes), ""])

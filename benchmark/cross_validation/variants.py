@@ -14,7 +14,7 @@ from iemomecp_dataset.benchmark.runs.results import encoder_name
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError, did_you_mean
 from iemomecp_dataset.excerpts import shown
 from iemomecp_dataset.files.yaml_files import read_yaml
-from iemomecp_dataset.trainers.options import TrainingOptions
+from iemomecp_dataset.trainers.options import RunSettings, TrainingOptions
 
 __all__ = ["BASELINE", "FoldCell", "Variant", "fold_cells", "read_variants", "variants_of"]
 
@@ -86,10 +86,11 @@ def variants_of(
         named: Further variants. One that is called ``baseline`` is not a variant: all others begin with its options.
 
     Returns:
-        The options of the baseline; and the variants, the baseline first, those that equal it left out.
+        The options of the baseline; and the variants, the baseline first.
 
     Raises:
-        UsageError: An option does not exist or cannot vary, or two variants have one name.
+        UsageError: An option does not exist or cannot vary, or is given in ``common`` and as the baseline of a file; or
+            two variants have one name.
 
     Example:
         >>> options, variants = variants_of({"objective": ("base", "rpcl")}, ["dropout=0.2,0.3"])
@@ -99,6 +100,11 @@ def variants_of(
     baseline = {name: values[0] for name, values in common.items()}
     for variant in named:
         if variant.name == BASELINE:
+            if twice := sorted(baseline.keys() & variant.changes.keys()):
+                raise UsageError(
+                    f"--{twice[0]} is given on the command line and in the file of variants, as {BASELINE}. Give it in "
+                    "one of the two."
+                )
             baseline |= variant.changes
     found = [Variant(BASELINE)]
     several = {name: values for name, values in common.items() if len(values) > 1}
@@ -113,7 +119,13 @@ def variants_of(
             raise UsageError(
                 f"--vary takes an option with its values, such as learning_rate=1e-4,3e-4; found {text!r}."
             )
-        found += [Variant(_name({name: value}), {name: value}) for value in values_given]
+        names = [_name({name: value}) for value in values_given]
+        # Folders of one name are told apart by the folder that they are in.
+        names = [
+            f"{name}={'/'.join(Path(value).parts[-2:])}" if names.count(its) > 1 and "/" in value else its
+            for its, value in zip(names, values_given, strict=True)
+        ]
+        found += [Variant(its, {name: value}) for its, value in zip(names, values_given, strict=True)]
     found += [variant for variant in named if variant.name != BASELINE]
     for variant in found:
         _check(variant)
@@ -124,7 +136,10 @@ def variants_of(
     for variant in found:
         other = words.setdefault(variant.word.casefold(), variant.name)
         if other != variant.name or sum(one.name == variant.name for one in found) > 1:
-            raise UsageError(f"Two variants would share the folder {variant.word}: {other} and {variant.name}.")
+            raise UsageError(
+                f"Two variants would share the folder {variant.word}: {other} and {variant.name}. Leave one out, or "
+                "name them in a file, with --variants."
+            )
     return baseline, found
 
 
@@ -143,9 +158,20 @@ def _check(variant: Variant) -> None:
 
 
 def _name(changes: Mapping[str, Any]) -> str:
-    return ",".join(
-        f"{name}={encoder_name(str(value)) if '/' in str(value) else value}" for name, value in changes.items()
-    )
+    return ",".join(f"{name}={_value_word(name, value)}" for name, value in changes.items())
+
+
+def _value_word(name: str, value: Any) -> str:
+    """A value as part of a name: of a folder its name, of several further corpora their keys.
+
+    Example:
+        >>> _value_word("text_encoder", "/opt/mpnet/model"), _value_word("train_with", ("reccon=/a/b", "mecad=/a/c"))
+        ('mpnet', 'reccon+mecad')
+    """
+    if name in ("train_with", "train_with_weights"):
+        texts = [value] if isinstance(value, str) else value
+        return "+".join(text.partition("=")[0] if name == "train_with" else text for text in texts)
+    return encoder_name(str(value)) if "/" in str(value) else str(value)
 
 
 def read_variants(path: Path) -> list[Variant]:
@@ -213,8 +239,9 @@ def fold_cells(
         The cells: seed by seed and fold by fold all variants, so that the first ones that finish can be compared.
 
     Raises:
-        UsageError: Options that no trainer can run.
+        UsageError: Options that no trainer can run, or two variants have the same options.
     """
+    same: dict[RunSettings, str] = {}
     found: dict[tuple[int, int, str], FoldCell] = {}
     for variant in variants:
         changed = {**baseline, **variant.changes}
@@ -224,6 +251,11 @@ def fold_cells(
             cells = cells_of(Sweep(values=values, seeds=tuple(seeds)))
         except UsageError as error:
             raise UsageError(f"Variant {variant.name}: {error}") from None
+        if variant.name == BASELINE and cells[0].impossible:
+            # Every other variant is compared with it.
+            raise UsageError(f"The baseline cannot be trained: {cells[0].impossible}")
+        if not cells[0].impossible and (other := same.setdefault(cells[0].options, variant.name)) != variant.name:
+            raise UsageError(f"Variant {variant.name} has the same options as {other}. Leave it out.")
         for cell in cells:
             fold, seed = cell.options.flat()["fold"], cell.options.run.seed
             found[seed, fold, variant.name] = FoldCell(

@@ -8,13 +8,13 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from iemomecp_dataset import __version__
-from iemomecp_dataset.benchmark.ensembles.members import Member, read_members
+from iemomecp_dataset.benchmark.ensembles.members import Member, options_of, read_members
 from iemomecp_dataset.benchmark.ensembles.mixing import checked_weights, fitted_weights, mixed_probabilities
 from iemomecp_dataset.benchmark.ensembles.weight_averaging import check_one_start, predicted_with, write_averaged
 from iemomecp_dataset.benchmark.runs.identity import system_digest, system_of
@@ -28,9 +28,9 @@ from iemomecp_dataset.benchmark.runs.results import (
     write_results,
 )
 from iemomecp_dataset.errors import IemomecpError, RunFolderError, UsageError
+from iemomecp_dataset.excerpts import shown
 from iemomecp_dataset.files import make_folder, read_json, write_text, writing_to
 from iemomecp_dataset.files.whole_folder import whole_folder
-from iemomecp_dataset.files.yaml_files import read_yaml
 from iemomecp_dataset.metrics.evaluation.predictions import Predictions, predictions_file, write_predictions
 from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.metrics.signature import Signature
@@ -42,7 +42,7 @@ __all__ = ["EnsembleRequest", "make_ensemble"]
 
 _VALIDATION = "validation"
 
-_OF_DATA = ("config_name", "data_dir", "candidates", "forward_pairs", "emotions", "modalities")
+_OF_DATA = ("config_name", "data_dir", "candidates", "forward_pairs", "folds", "fold", "emotions", "modalities")
 """Options of the members that say what they were trained on; readers of the run look there for the corpus."""
 
 
@@ -57,7 +57,8 @@ class EnsembleRequest:
         weighted_on: ``validation``: weights are fitted on its predictions
             (:func:`~iemomecp_dataset.benchmark.ensembles.mixing.fitted_weights`).
         threshold: Decide by P(class 0) >= this; ``None``: by the members' rule, a threshold chosen on validation anew.
-        threshold_rule: How it is chosen (:func:`~iemomecp_dataset.metrics.thresholds.threshold_by_rule`).
+        threshold_rule: How it is chosen (:func:`~iemomecp_dataset.metrics.thresholds.threshold_by_rule`); ``None``: as
+            the members have chosen theirs.
         link: Hard-link the members' models instead of copying them.
         average: ``probabilities``; or ``weights``: one model with the mean of their weights, for runs that were
             fine-tuned from one (:func:`~iemomecp_dataset.benchmark.ensembles.weight_averaging.check_one_start`).
@@ -70,7 +71,7 @@ class EnsembleRequest:
     weights: Sequence[float] | None = None
     weighted_on: str | None = None
     threshold: float | None = None
-    threshold_rule: ThresholdRule = "best"
+    threshold_rule: ThresholdRule | None = None
     link: bool = False
     average: Literal["probabilities", "weights"] = "probabilities"
     data_dir: str | Path | None = None
@@ -81,7 +82,8 @@ def make_ensemble(request: EnsembleRequest) -> RunResults:
     """Averages the probabilities of finished runs, and writes the mean as a run folder.
 
     Nothing is computed anew but the mean, its decision threshold, and its scores: data and models are not read, so
-    that it takes seconds. Structural baselines are those of the members, which were computed on the same pairs.
+    that it takes seconds. Structural baselines are those of the first member: rules are the same for all members, as
+    their pairs are, and a regression on features of a frozen encoder is that on the first member's encoder.
 
     The folder is whole in itself: it holds the members' models, so that ``predict`` works when their own folders are
     moved, trained again or removed.
@@ -100,10 +102,12 @@ def make_ensemble(request: EnsembleRequest) -> RunResults:
     """
     members = read_members(request.members)
     _check_average(request, members)
+    _check_models(members)
     weights = _weights(request, members)
+    rule = _threshold_rule(request, members)
     mixed = _mixed(request, members, weights)
-    decision = _decision(request, members, mixed)
-    record = _record(request, members, weights, mixed, decision)
+    decision = _decision(request, members, mixed, rule)
+    record = _record(request, members, weights, mixed, decision, rule)
 
     def check(folder: Path, files: list[str]) -> None:
         _check_replaceable(folder, files, record)
@@ -120,7 +124,7 @@ def make_ensemble(request: EnsembleRequest) -> RunResults:
             )
             write_predictions(predictions_file(folder, name), stored.pairs, probabilities, facts)
         record = _with_model(folder, request, members, weights, decision, record)
-        _write_options(folder, request, members, weights)
+        _write_options(folder, request, members, weights, rule)
         write_results(folder, record)
     return read_results(request.output)
 
@@ -137,6 +141,18 @@ def _check_average(request: EnsembleRequest, members: Sequence[Member]) -> None:
         check_one_start(members)
     elif request.data_dir is not None:
         raise UsageError("--data-dir is for --average weights: the mean of probabilities reads no data. Leave it out.")
+
+
+def _check_models(members: Sequence[Member]) -> None:
+    """Refuses models whose files are not those that their run has written, before anything is computed of them."""
+    models = [member.model for member in members]
+    if any(model is None for model in models):
+        return  # there will be no model, see `_with_model`
+    from iemomecp_dataset.trainers.whole_model import check_model_digests
+
+    for model in models:
+        assert model is not None
+        check_model_digests(model)
 
 
 def _mixed(
@@ -168,6 +184,8 @@ def _weights(request: EnsembleRequest, members: Sequence[Member]) -> NDArray[np.
     if request.weights is None:
         return checked_weights([1.0] * len(members), len(members))
     given = checked_weights(request.weights, len(request.members))
+    if np.count_nonzero(given) < 2:
+        raise UsageError("Only one of the weights is above 0, so that nothing is averaged. Give at least two.")
     named = [folder_of_run(folder).resolve() for folder in request.members]
     of_folder = dict(zip(named, given.tolist(), strict=True))
     in_order = [of_folder[one.folder.resolve()] for one in members]
@@ -188,23 +206,54 @@ def _common_names(members: Sequence[Member]) -> list[str]:
     return [name for name in members[0].predictions if all(name in one.predictions for one in members)]
 
 
-def _decision(
-    request: EnsembleRequest, members: Sequence[Member], mixed: Mapping[str, NDArray[np.float64]]
-) -> Decision:
-    """The members' decision rule; a threshold that they have chosen is chosen anew for the mean."""
-    if request.threshold is not None:
-        return Decision(request.threshold, "fixed")
-    rule = members[0].results.threshold
-    if rule.get("chosen_on") == "folds":
+def _threshold_rule(request: EnsembleRequest, members: Sequence[Member]) -> ThresholdRule | None:
+    """How the threshold of the mean is chosen; None where none is chosen."""
+    of_members = members[0].results.threshold
+    given = request.threshold_rule
+    if request.threshold is None and of_members.get("chosen_on") == "folds":
         raise UsageError(
             f"{members[0].folder} is a cross-validation, in which each fold is decided by a threshold of its own; the "
             "mean has none. Average the runs of one fold, in the folder cells beside out-of-fold, or give --threshold."
         )
-    if rule.get("value") is None or rule.get("chosen_on") == "fixed":
-        return Decision(rule.get("value"), rule.get("chosen_on"))
+    if request.threshold is not None:
+        why = f"--threshold {request.threshold:g} is given"
+    elif of_members.get("value") is None:
+        why = "the runs decide without one"
+    elif of_members.get("chosen_on") == "fixed":
+        why = f"that of the runs was given, {of_members['value']:g}"
+    else:
+        if given is not None:
+            return given
+        # Records of earlier versions state no rule, and had this one.
+        stated = {one.folder: one.results.settings.get("threshold_rule", "best") for one in members}
+        first, rule = next(iter(stated.items()))
+        for folder, other in stated.items():
+            if other != rule:
+                raise UsageError(
+                    f"{first} has chosen its threshold by the rule {shown(rule)}, {folder} by {shown(other)}. Say with "
+                    "--threshold-rule how that of their mean is chosen."
+                )
+        return cast(ThresholdRule, rule)
+    if given is not None:
+        raise UsageError(f"--threshold-rule {given} chooses a threshold, but {why}. Leave it out.")
+    return None
+
+
+def _decision(
+    request: EnsembleRequest,
+    members: Sequence[Member],
+    mixed: Mapping[str, NDArray[np.float64]],
+    rule: ThresholdRule | None,
+) -> Decision:
+    """The members' decision rule; a threshold that they have chosen is chosen anew for the mean."""
+    if request.threshold is not None:
+        return Decision(request.threshold, "fixed")
+    if rule is None:
+        of_members = members[0].results.threshold
+        return Decision(of_members.get("value"), of_members.get("chosen_on"))
     stored = _on_validation(members[0], "the threshold is chosen on")
     value = threshold_by_rule(
-        request.threshold_rule,
+        rule,
         mixed[_VALIDATION],
         stored.labels,
         stored.pairs.source_dialogue_ids,
@@ -219,6 +268,7 @@ def _record(
     weights: NDArray[np.float64],
     mixed: Mapping[str, NDArray[np.float64]],
     decision: Decision,
+    rule: ThresholdRule | None,
 ) -> RunResults:
     results = [member.results for member in members]
     first = results[0]
@@ -244,6 +294,8 @@ def _record(
     extra = {
         "signatures": signatures,
         "leaks": _joined(one.extra.get("leaks") or () for one in results),
+        # The same for all, as their signatures are.
+        **({"part": first.extra["part"]} if "part" in first.extra else {}),
         **({"remarks": notes} if notes else {}),
         **({"warnings": found} if (found := _joined(_named_warnings(one) for one in results)) else {}),
         "ensemble": {
@@ -268,7 +320,7 @@ def _record(
         threshold={"value": decision.threshold, "chosen_on": decision.chosen_on},
         metrics=metrics,
         counts=_shared_counts(results),
-        settings=_settings(request, members, weights),
+        settings=_settings(request, members, weights, rule),
         features=_if_same([one.features for one in results]),
         # Whatever a member was trained on; where they took other shares of a corpus, remarks name them.
         trained_with={key: facts for one in reversed(results) for key, facts in one.trained_with.items()},
@@ -287,14 +339,17 @@ def _record(
     )
 
 
-def _settings(request: EnsembleRequest, members: Sequence[Member], weights: NDArray[np.float64]) -> dict[str, Any]:
+def _settings(
+    request: EnsembleRequest, members: Sequence[Member], weights: NDArray[np.float64], rule: ThresholdRule | None
+) -> dict[str, Any]:
     """What makes the system: that of the members, and how they are averaged. Seeds are not among it."""
     systems = sorted(system_digest(member.results) for member in members)
     of_first = members[0].results.settings
     shared = {
         name: value
         for name, value in of_first.items()
-        if all(name in one.results.settings and one.results.settings[name] == value for one in members)
+        if name != "threshold_rule"
+        and all(name in one.results.settings and one.results.settings[name] == value for one in members)
     }
     kind = f"{'mean' if request.average == 'probabilities' else 'mean weights'} of {len(members)}"
     if request.weighted_on is not None:
@@ -304,8 +359,8 @@ def _settings(request: EnsembleRequest, members: Sequence[Member], weights: NDAr
     found = {**shared, "ensemble": kind}
     if len({tuple(sorted(system_of(one.results).items())) for one in members}) > 1:
         found["members"] = " ".join(systems)
-    if request.threshold_rule != "best":
-        found["threshold_rule"] = request.threshold_rule
+    if rule is not None:
+        found["threshold_rule"] = rule
     return found
 
 
@@ -317,6 +372,10 @@ def _remarks(request: EnsembleRequest, members: Sequence[Member]) -> list[str]:
         [text if all(text in others for _, others in each) else f"{name}: {text}" for text in of_member]
         for name, of_member in each
     )
+    begun = [system_of(member.results).get("init_from", "nothing") for member in members]
+    if len(set(begun)) > 1:
+        listed = ", ".join(f"{name} with {start}" for (name, _), start in zip(each, begun, strict=True))
+        found.append(f"Members began with different weights: {listed}.")
     common = _common_names(members) if request.average == "probabilities" else members[0].results.metrics
     left_out = sorted({name for one in members for name in one.predictions} - set(common))
     if left_out:
@@ -325,6 +384,9 @@ def _remarks(request: EnsembleRequest, members: Sequence[Member]) -> list[str]:
         found.append(
             "The emotions that members predict for targets are not averaged: their files state no probabilities of "
             "them."
+            if request.average == "probabilities"
+            else "The predictions name no emotions of targets, as those of the members do: the averaged model is "
+            "scored on pairs alone."
         )
     return found
 
@@ -420,7 +482,7 @@ def _with_model(
 
     from iemomecp_dataset.trainers.ensemble.modeling import EnsembleConfig, member_folder
     from iemomecp_dataset.trainers.pairs.config import set_decision
-    from iemomecp_dataset.trainers.whole_model import MODEL_DIGESTS, check_model_digests, model_digests
+    from iemomecp_dataset.trainers.whole_model import MODEL_DIGESTS, model_digests
 
     target = folder / "model"
     if request.average == "weights":
@@ -434,22 +496,25 @@ def _with_model(
     configurations = []
     for place, model in enumerate(models):
         assert model is not None
-        check_model_digests(model)
         configurations.append(read_json(model / "config.json"))
         _put(model, target / member_folder(place), link=request.link)
     shared = {
         name: configurations[0].get(name)
-        for name in ("candidates", "longest_dialogue", "synthetic", "emotion_names", "emotion_input_names")
+        for name in ("candidates", "synthetic", "emotion_names", "emotion_input_names")
         if all(one.get(name) == configurations[0].get(name) for one in configurations)
     }
-    encoders = {one.get("text_encoder_name") for one in configurations}
-    # Where a member reads frozen text features, others must be able to say where that encoder is.
-    frozen = [int(one.get("text_size") or 0) for one in configurations if one.get("text_encoder") is None]
+    # Where a member reads frozen text features, others must be able to say where that encoder is. The members hold
+    # those that were trained.
+    frozen = [one for one in configurations if one.get("text_encoder") is None and one.get("text_size")]
+    encoders = {one.get("text_encoder_name") for one in frozen}
+    longest = [one.get("longest_dialogue") for one in configurations]
+    if all(longest):
+        shared["longest_dialogue"] = min(longest)  # what all of them know
     config = EnsembleConfig(
         class_names=list(record.class_names),
         members=[member_folder(place) for place in range(len(models))],
         weights=weights.tolist(),
-        text_size=max(frozen, default=0),
+        text_size=max((int(one["text_size"]) for one in frozen), default=0),
         text_encoder_name=encoders.pop() if len(encoders) == 1 else None,
         **{
             name: max(int(one.get(name) or 0) for one in configurations)
@@ -514,20 +579,25 @@ def _card(record: RunResults, members: Sequence[Member], weights: NDArray[np.flo
 
 
 def _write_options(
-    folder: Path, request: EnsembleRequest, members: Sequence[Member], weights: NDArray[np.float64]
+    folder: Path,
+    request: EnsembleRequest,
+    members: Sequence[Member],
+    weights: NDArray[np.float64],
+    rule: ThresholdRule | None,
 ) -> None:
     """Writes ``config.yaml``: what was averaged, and the data of the members."""
     import yaml
 
-    path = members[0].folder / "config.yaml"
-    of_first = read_yaml(path) if path.is_file() else {}
-    options = {name: of_first[name] for name in _OF_DATA if name in of_first}
+    each = [options_of(member) for member in members]
+    options = {name: each[0][name] for name in _OF_DATA if name in each[0]}
+    if further := _joined(one.get("train_with") or () for one in each):
+        options["train_with"] = further
     options |= {
         "members": [str(member.folder) for member in members],
         "average": request.average,
         "weights": weights.tolist(),
         "weighted_on": request.weighted_on,
         "threshold": request.threshold,
-        "threshold_rule": request.threshold_rule,
+        "threshold_rule": rule,
     }
     write_text(folder / "config.yaml", yaml.safe_dump(options, sort_keys=False, allow_unicode=True))

@@ -16,10 +16,11 @@ from iemomecp_dataset.benchmark.runs.score_checks import check_scores
 from iemomecp_dataset.errors import RunFolderError, UsageError
 from iemomecp_dataset.excerpts import shown
 from iemomecp_dataset.files import file_digest
+from iemomecp_dataset.files.yaml_files import read_yaml
 from iemomecp_dataset.metrics.evaluation.predictions import Predictions, predictions_file, read_predictions
 from iemomecp_dataset.metrics.signature import Signature
 
-__all__ = ["REMOVED", "Member", "read_members"]
+__all__ = ["REMOVED", "Member", "options_of", "read_members"]
 
 REMOVED = "test_removed"
 """Name of the predictions on the test split with the candidates' evidence removed, where a run has them."""
@@ -53,12 +54,27 @@ class Member:
             "objective": results.objective,
             "system": system_digest(results),
             "seed": results.seed,
+            "initialized_from": dict(results.initialized_from),
             "git_revision": results.git_revision,
             "results": file_digest(self.folder / RESULTS_FILE),
             "predictions": {
                 name: file_digest(predictions_file(self.folder, name)) for name in sorted(self.predictions)
             },
         }
+
+
+def options_of(member: Member) -> Mapping[str, Any]:
+    """Reads the options that a run was trained with; none of a system of others.
+
+    Raises:
+        RunFolderError: Its ``config.yaml`` holds something else.
+        InvalidDataError: It cannot be read.
+    """
+    path = member.folder / "config.yaml"
+    found = read_yaml(path) if path.is_file() else {}
+    if not isinstance(found, dict):
+        raise RunFolderError(f"{path} holds no options by name. Repeat the run.")
+    return found
 
 
 def read_members(folders: Sequence[str | Path]) -> list[Member]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from iemomecp_dataset.benchmark.ensembles.members import REMOVED, Member
+from iemomecp_dataset.benchmark.ensembles.members import REMOVED, Member, options_of
 from iemomecp_dataset.benchmark.runs.identity import system_of
 from iemomecp_dataset.corpus import load_corpus
-from iemomecp_dataset.errors import InvalidDataError, MissingDataError, RunFolderError, UsageError
+from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.excerpts import shown
 from iemomecp_dataset.files import file_digest
-from iemomecp_dataset.files.yaml_files import read_yaml
+from iemomecp_dataset.folds import fold_corpus, read_folds
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -59,7 +59,7 @@ def check_one_start(members: Sequence[Member]) -> Path:
                 f"{shown(of_first.get(name))} in the first and {shown(of_member.get(name))} in the second. Give runs "
                 "of one system, or average probabilities."
             )
-        given = _options(member).get("init_from")
+        given = options_of(member).get("init_from")
         if not given:
             raise UsageError(
                 f"{member.folder} began with weights of its own (no --init_from), so that the mean of weights is no "
@@ -74,14 +74,6 @@ def check_one_start(members: Sequence[Member]) -> Path:
                 "runs that began with one. Average probabilities."
             )
     return starts[0]
-
-
-def _options(member: Member) -> Mapping[str, Any]:
-    path = member.folder / "config.yaml"
-    found = read_yaml(path) if path.is_file() else {}
-    if not isinstance(found, dict):
-        raise RunFolderError(f"{path} holds no options by name. Repeat the run.")
-    return found
 
 
 def _digest_of(folder: Path) -> str | None:
@@ -161,14 +153,15 @@ def predicted_with(
         By split ``(n, C)`` probabilities, in the order of the members' predictions.
 
     Raises:
-        MissingDataError: The folder of the corpus is not known, or is not there.
+        MissingDataError: The folder of the corpus is not known, or is not there; or the file of its folds.
+        InvalidDataError: The runs are scored on a fold, and the folds are of other data.
         UsageError: The data there is not what the runs were trained on, or the model takes emotions of another one.
     """
     from iemomecp_dataset.trainers.encoders.vectors import feature_tables
     from iemomecp_dataset.trainers.inference import predict
     from iemomecp_dataset.trainers.options import DataOptions
 
-    options = _options(members[0])
+    options = options_of(members[0])
     if options.get("emotion_from"):
         raise UsageError(
             "Weights of runs that take emotions from another model (--emotion_from) cannot be scored anew here. "
@@ -188,7 +181,12 @@ def predicted_with(
         candidates=options.get("candidates"),
         forward_pairs=options.get("forward_pairs"),
         emotions=options.get("emotions") or "corpus",
+        for_training=False,
     )
+    if (stated_folds := options.get("folds")) is not None and options.get("fold") is not None:
+        folds = read_folds(stated_folds)
+        folds.check_corpus(corpus, stated_folds)
+        corpus = fold_corpus(corpus, folds, int(options["fold"]))
     known = {field.name for field in fields(DataOptions)}
     stated = {**{name: value for name, value in options.items() if name in known}, "data_dir": str(place)}
     data = DataOptions(**stated)

@@ -19,7 +19,7 @@ from iemomecp_dataset.trainers.run_inputs import effective_batch_size, run_input
 if TYPE_CHECKING:
     from iemomecp_dataset.trainers.run_inputs import RunInputs
 
-__all__ = ["CellData", "data_warnings", "inputs_of", "load_data"]
+__all__ = ["CellData", "data_of", "data_warnings", "inputs_of", "load_data"]
 
 CellData = dict[tuple[Any, ...], Corpus]
 """The corpora of a matrix, each once; cells of one corpus that are scored on different folds share it."""
@@ -38,6 +38,16 @@ def load_data(cells: Sequence[MatrixCell]) -> CellData:
 
     wanted = dict.fromkeys(_key(cell) for cell in cells if not cell.impossible)
     return {key: _load(*key) for key in tqdm(wanted, desc="Reading data", leave=False, disable=bars_hidden())}
+
+
+def data_of(data: Mapping[tuple[Any, ...], Corpus], cell: MatrixCell) -> Corpus:
+    """The corpus of a cell; of one that is scored on a fold, the whole corpus.
+
+    Args:
+        data: From :func:`load_data`.
+        cell: A cell that is possible.
+    """
+    return data[_key(cell)]
 
 
 def inputs_of(data: Mapping[tuple[Any, ...], Corpus]) -> Callable[[MatrixCell], RunInputs]:

@@ -35,7 +35,8 @@ def trainer_options(rest: Sequence[str]) -> dict[str, tuple[Any, ...]]:
         rest: What a command's own options leave of its command line.
 
     Returns:
-        The values by option; one without a value is switched on, with ``--no-`` off.
+        The values by option; one without a value is switched on, with ``--no-`` off. Of an option that takes several
+        values itself, such as ``train_with``, all together are one value, as on the trainers' own command lines.
 
     Raises:
         UsageError: An option is given twice, or a value stands without one.
@@ -43,11 +44,13 @@ def trainer_options(rest: Sequence[str]) -> dict[str, tuple[Any, ...]]:
     Example:
         >>> trainer_options(["--learning_rate", "1e-4", "3e-4", "--no-distance_prior"])
         {'learning_rate': ('1e-4', '3e-4'), 'distance_prior': ('false',)}
+        >>> trainer_options(["--train_with", "reccon=a", "mecad=b"])
+        {'train_with': (('reccon=a', 'mecad=b'),)}
     """
     from iemomecp_dataset.trainers.emotions.options import EmotionTrainingOptions
     from iemomecp_dataset.trainers.options import TrainingOptions
 
-    known = TrainingOptions().flat().keys() | EmotionTrainingOptions().flat().keys()
+    known = {**EmotionTrainingOptions().flat(), **TrainingOptions().flat()}
     values: dict[str, tuple[Any, ...]] = {}
     name = ""
     for text in rest:
@@ -63,4 +66,7 @@ def trainer_options(rest: Sequence[str]) -> dict[str, tuple[Any, ...]]:
             values[name] = (*values[name], text)
         else:
             raise UsageError(f"Unexpected argument {text!r}. See --help.")
-    return {name: given or ("true",) for name, given in values.items()}
+    return {
+        name: (given,) if given and isinstance(known.get(name), tuple) else given or ("true",)
+        for name, given in values.items()
+    }

@@ -237,7 +237,9 @@ def utterance_keys(data: SplitData, maps: Mapping[str, _Map] | None = None) -> l
 
 
 def related_dialogues(corpus: Corpus, split: str) -> list[tuple[str, ...]]:
-    """Finds the dialogues of one split that were cut from one dialogue of the corpus that theirs was built on.
+    """Finds the dialogues of one split of which none may be trained on where another one is scored.
+
+    They were cut from one dialogue of the corpus that theirs was built on, or share a passage (:func:`passages`).
 
     Args:
         corpus: Any corpus; where it is loaded from a folder, the map that its authors have published may lie there.
@@ -245,17 +247,26 @@ def related_dialogues(corpus: Corpus, split: str) -> list[tuple[str, ...]]:
 
     Returns:
         Groups of two or more dialogue ids; a dialogue may be in several.
+
+    Example:
+        >>> from iemomecp_dataset.corpus import corpus_of
+        >>> said = [{"turn": 1, "text": "We have missed the very last train, and nobody will come to fetch us."}]
+        >>> rows = [{"dialogue_id": name, "utterances": said, "pairs": []} for name in ("a", "b")]
+        >>> related_dialogues(corpus_of({"train": rows}, config_name="rows"), "train")
+        [('a', 'b')]
     """
     data = SplitData(corpus.name, split, corpus.rows[split], corpus.data_dir, corpus.ecf_map)
     folders = [] if data.folder is None else [data.folder]
     maps, _ = _maps([data], folders, {"ecf": [] if data.ecf_map is None else [data.ecf_map]})
     keys = iter(utterance_keys(data, maps))
-    groups: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
+    groups: dict[Any, dict[str, None]] = defaultdict(dict)
     for row in data.rows:
         for _ in row["utterances"]:
             key = next(keys)
             groups[key.corpus, key.dialogue][row["dialogue_id"]] = None
-    return [tuple(group) for group in groups.values() if len(group) > 1]
+    for passage in passages(data.rows):
+        groups[passage.text][passage.dialogue] = None
+    return list(dict.fromkeys(tuple(group) for group in groups.values() if len(group) > 1))
 
 
 def passages(rows: Iterable[Mapping[str, Any]]) -> list[Passage]:

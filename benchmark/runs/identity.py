@@ -25,8 +25,22 @@ __all__ = [
 ]
 
 _OF_RECORD = ("scorer", "objective", "modalities", "encoder_mode")
-_NOT_STATED = (("emotions", "corpus"), ("corpus_embedding", False), ("threshold_rule", "best"))
-"""Defaults of options that records of earlier versions do not state."""
+_NOT_STATED = (
+    ("emotions", "corpus"),
+    ("corpus_embedding", False),
+    ("threshold_rule", "best"),
+    ("text_context", 0),
+    ("text_context_after", 0),
+    ("text_block", 1),
+    ("speaker_tokens", "none"),
+    ("text_alone", False),
+    ("text_pooling", "mean"),
+    ("label_smoothing", 0.0),
+    ("r_drop_weight", 0.0),
+    ("layer_decay", 1.0),
+    ("emotion_category_weight", 0.0),
+)
+"""Options that records of earlier versions do not state, each with the value that those runs had."""
 
 
 def system_of(record: RunResults) -> dict[str, str]:

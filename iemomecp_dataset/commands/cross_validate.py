@@ -86,9 +86,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise UsageError(f"--seeds takes one or more seeds, each once; found {' '.join(map(str, options.seeds))}.")
     common: dict[str, Sequence[Any]] = {**trainer_options(rest), "data_dir": (options.data_dir,)}
     # Imported here, so that --help is quick.
+    from iemomecp_dataset.benchmark.cross_validation.checks import check_variants
     from iemomecp_dataset.benchmark.cross_validation.folds_file import FOLDS_FILE, folds_of_folder
     from iemomecp_dataset.benchmark.cross_validation.variants import fold_cells, read_variants, variants_of
-    from iemomecp_dataset.benchmark.matrix.cell_data import inputs_of, load_data
+    from iemomecp_dataset.benchmark.matrix.cell_data import data_of, inputs_of, load_data
     from iemomecp_dataset.benchmark.matrix.plan import plan_cells
     from iemomecp_dataset.benchmark.matrix.plan_text import print_plan
     from iemomecp_dataset.benchmark.matrix.start import check_trackers, start_cells
@@ -101,9 +102,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     check_trackers(cells)
     data = load_data(cells)
     corpus = next(iter(data.values())).require_pairs()
-    folds = folds_of_folder(
-        corpus, options.runs_dir, options.folds, options.folds_of, options.salt, write=not options.dry_run
-    )
+    asked = (corpus, options.runs_dir, options.folds, options.folds_of, options.salt)
+    folds = folds_of_folder(*asked, write=False)
+    check_variants(of_cells, folds, lambda cell: data_of(data, cell))
+    if not options.dry_run:
+        folds = folds_of_folder(*asked)
     _say(folds, len(variants), options.seeds)
     cells_dir = options.runs_dir / "cells"
     planned = plan_cells(cells, cells_dir, inputs_of(data), retry_failed=options.retry_failed)
@@ -136,9 +139,10 @@ def _join_and_show(
     """Joins the folds of every variant and seed that has all of them; prints and writes the table."""
     import pandas as pd
 
-    from iemomecp_dataset.benchmark.cross_validation.joining import FoldRun, join_folds, write_joined
+    from iemomecp_dataset.benchmark.cross_validation.joining import FoldRun, join_folds, remove_joined, write_joined
     from iemomecp_dataset.benchmark.cross_validation.structural import structural_folds
     from iemomecp_dataset.benchmark.cross_validation.table import (
+        leak_notes,
         table_as_json,
         table_as_markdown,
         table_as_text,
@@ -147,8 +151,6 @@ def _join_and_show(
     from iemomecp_dataset.files import write_json, write_text
     from iemomecp_dataset.files.csv_cells import csv_text
 
-    if not ended.finished:
-        return
     structural = structural_folds(corpus, folds, options.runs_dir)
     records = {
         (one.variant.name, one.seed, one.fold): ended.finished[one.cell.name]
@@ -156,29 +158,38 @@ def _join_and_show(
         if one.cell.name in ended.finished
     }
     states = {(one.variant.name, one.seed, one.fold): ended.states[one.cell.name][0] for one in of_cells}
-    runs: dict[tuple[str, int], list[FoldRun]] = {}
+    runs: dict[tuple[str, int], list[FoldRun]] = {(one.variant.name, one.seed): [] for one in of_cells}
     words: dict[str, str] = {}
     for one in of_cells:
         words[one.variant.name] = one.variant.word
         key = (one.variant.name, one.seed, one.fold)
         if key in records:
             folder = ended.runs_dir / one.cell.name
-            runs.setdefault(key[:2], []).append(FoldRun(one.fold, folder, records[key]))
+            runs[key[:2]].append(FoldRun(one.fold, folder, records[key]))
     pooled: dict[tuple[str, int], Mapping[str, Any]] = {}
     recorded = {one.key: one.as_recorded(folds.split) for one in structural}
     for (name, seed), of_folds in runs.items():
+        folder = options.runs_dir / "out-of-fold" / f"{words[name]}-s{seed}"
         if len(of_folds) < folds.n:
+            if remove_joined(folder):
+                print(f"{folder} of an earlier call is removed: not all of its folds are finished.", file=sys.stderr)
             continue
         joined = join_folds(corpus, folds, of_folds)
-        folder = options.runs_dir / "out-of-fold" / f"{words[name]}-s{seed}"
         pooled[name, seed] = write_joined(folder, corpus, folds, of_folds, joined, recorded).metrics[folds.split]
+    of_call = {f"{words[name]}-s{seed}" for name, seed in runs}
+    others = sorted({folder.name for folder in (options.runs_dir / "out-of-fold").glob("*/")} - of_call)
+    if others:
+        print(f"Of an earlier call, in {options.runs_dir / 'out-of-fold'}: {', '.join(others)}.", file=sys.stderr)
     rows = table_rows(folds, options.seeds, list(words), records, pooled, structural, states)
     place = options.runs_dir / "cross_validation"
-    content = table_as_json(rows, folds, options.seeds)
+    leaks = leak_notes(records)
+    for leak in leaks:
+        print(f"warning: {leak}", file=sys.stderr)
+    content = table_as_json(rows, folds, options.seeds, leaks)
     write_json(place.with_suffix(".json"), content)
     write_text(place.with_suffix(".csv"), csv_text(pd.DataFrame(content["rows"]), na_rep="NaN"))
-    write_text(place.with_suffix(".md"), table_as_markdown(rows, folds, options.seeds))
-    print(table_as_text(rows, folds, options.seeds))
+    write_text(place.with_suffix(".md"), table_as_markdown(rows, folds, options.seeds, leaks))
+    print(table_as_text(rows, folds, options.seeds, leaks))
     if pooled:
         report = command_hint("report", shlex.quote(str(options.runs_dir / "out-of-fold")), "--output report.html")
         print(f"\nReport: {report}")

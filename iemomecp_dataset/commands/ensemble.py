@@ -46,7 +46,9 @@ class EnsembleOptions:
         None, "decide by P(class 0) >= this (default: as the members do, chosen anew on validation)",
         minimum=0.0, maximum=1.0,
     )  # fmt: skip
-    threshold_rule: ThresholdRule = option("best", "how the threshold is chosen on validation, see docs/metrics.md")
+    threshold_rule: ThresholdRule | None = option(
+        None, "how the threshold is chosen on validation, see docs/metrics.md (default: as the members have chosen it)"
+    )
     run_name: str | None = option(None, "name of the run (default: that of the folder)", metavar="NAME")
     average: Literal["probabilities", "weights"] = option(
         "probabilities",

@@ -141,6 +141,7 @@ def test_folds_come_back_as_they_were(tmp_path: Path) -> None:
     ("changed", "message"),
     [
         ({"digest": "0" * 12}, "was changed after it was written"),
+        ({"salt": "pepper"}, "was changed after it was written"),
         ({"fold_of": dict.fromkeys(NAMES, 1)}, "was changed after it was written"),
         ({"fold_of": {"1": 9}}, "the fold of dialogue '1' is 9; expected 1 to 5"),
         ({"fold_of": []}, r"fold_of is \[\], which no file of folds has"),
@@ -176,3 +177,18 @@ def test_a_corpus_that_changed_is_refused() -> None:
         folds.check_corpus(corpus(NAMES, config_name="mecad"), "f")
     # Another validation split is another matter: the dialogues that are scored are the same.
     folds.check_corpus(corpus(NAMES, validation=("w", "x")))
+
+
+def test_a_number_in_place_of_the_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=r"--folds 5 is no file: a single run takes the file of folds"):
+        read_folds("5")
+
+
+def test_files_of_folds_of_earlier_versions_are_read(tmp_path: Path) -> None:
+    folds = make_folds(corpus(NAMES), 5)
+    write_folds(tmp_path / "folds.json", folds)
+    content = json.loads((tmp_path / "folds.json").read_text())
+    del content["file_digest"]
+    (tmp_path / "folds.json").write_text(json.dumps(content))
+    assert read_folds(tmp_path / "folds.json") == folds

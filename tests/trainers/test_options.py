@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import fields
 from typing import Any, get_args
 
 import pytest
 
-from iemomecp_dataset.errors import UsageError
+from iemomecp_dataset.errors import MissingDependencyError, UsageError
 from iemomecp_dataset.trainers.options import (
     SECTIONS,
     PairScorerName,
@@ -45,6 +46,7 @@ from iemomecp_dataset.trainers.options import (
         ({"r_drop_weight": 1.0, "scorer": "isolated"}, "--r_drop_weight belongs to the dialogue scorer"),
         ({"text_block": 2, "modalities": "a"}, "this run encodes no text"),
         ({"text_alone": True}, "--text_alone encodes utterances alone beside those"),
+        ({"text_alone": True, "speaker_tokens": "names"}, "--text_alone encodes utterances alone beside those"),
         ({"text_alone": True, "scorer": "isolated"}, "--text_alone belongs to the dialogue scorer"),
         ({"text_block": 0}, "--text_block must be at least 1"),
         ({"text_context": -1}, "--text_context must be at least 0"),
@@ -59,6 +61,15 @@ from iemomecp_dataset.trainers.options import (
 def test_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         TrainingOptions.from_flat({"data_dir": "data", "output_dir": "run", **options}).check()
+
+
+def test_a_rule_that_calibrates_needs_its_package_before_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "sklearn" else find_spec(name))
+    given = {"data_dir": "data", "output_dir": "run"}
+    TrainingOptions.from_flat({**given, "threshold_rule": "expected_f1_uncalibrated"}).check()
+    with pytest.raises(MissingDependencyError, match=r"'sklearn'"):
+        TrainingOptions.from_flat({**given, "threshold_rule": "expected_f1"}).check()
 
 
 @pytest.mark.parametrize(

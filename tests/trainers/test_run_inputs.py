@@ -23,6 +23,7 @@ from iemomecp_dataset.trainers.options import TrainingOptions, circumstances, to
 from iemomecp_dataset.trainers.run_inputs import (
     RunInputs,
     applied_to_own_training,
+    begun_on_folded_split,
     marked_on_own_training,
     origin_data,
     run_inputs,
@@ -282,3 +283,23 @@ def test_the_training_data_of_a_run_on_a_fold_is_without_that_fold(tmp_path: Pat
     assert notes == []
     # Fold 2 is scored, and without a validation split fold 3 chooses.
     assert {row["dialogue_id"] for row in found.rows} == {name for name, fold in folds.fold_of.items() if fold == 1}
+
+
+def test_a_run_that_was_trained_on_what_is_parted_into_folds_is_told(tmp_path: Path) -> None:
+    def written(folder: Path, *numbers: int) -> Path:
+        folder.mkdir()
+        (folder / "train.txt").write_text("".join(ecf_text(number) for number in numbers))
+        return folder
+
+    data = written(tmp_path / "ecf", 1, 3, 5)
+    corpus = load_corpus("ecf", data)
+    full = write_origin(tmp_path / "full", data)
+    # Through another run, and by one dialogue alone.
+    second = write_origin(tmp_path / "second", written(tmp_path / "other", 9), full)
+    one = write_origin(tmp_path / "one", written(tmp_path / "part", 5, 9))
+    for origin in (full, second, one):
+        leaks = begun_on_folded_split(TrainingOptions.from_flat({"init_from": str(origin)}), corpus, "train")
+        assert any("ecf" in leak and "train in folds share" in leak for leak in leaks), origin
+    apart = write_origin(tmp_path / "apart", tmp_path / "other")
+    for folder in (str(apart), str(tmp_path / "gone"), None):
+        assert begun_on_folded_split(TrainingOptions.from_flat({"init_from": folder}), corpus, "train") == []

@@ -222,7 +222,7 @@ def test_without_weight_there_are_no_emotion_categories(tiny_encoder: Path, tmp_
     assert columns == ["dialogue_id", "source_dialogue_id", "target_turn", "cause_turn", "label", "prob_pair",
                        "prob_non_pair"]  # fmt: skip
     assert not any("category" in name for name in load_file(tmp_path / "run" / "model" / "model.safetensors"))
-    with pytest.raises(UsageError, match="predicts no emotions: it was trained on data without emotions, or with --emotion_cat"):
+    with pytest.raises(UsageError, match="predicts no emotions: it was trained on data without emotions"):
         predict(tmp_path / "run", two_dialogues()["test"], with_emotions=True)
 
 

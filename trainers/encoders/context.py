@@ -32,7 +32,8 @@ class TextInContext(NamedTuple):
     Attributes:
         turns: What is encoded together, in order.
         place: Which of them it is, from 0.
-        shortened: Whether turns that were asked for were left out, as the sequence has no room for them.
+        shortened: Whether turns that were asked for, of the block or around it, were left out, as the sequence has no
+            room for them.
     """
 
     turns: tuple[str, ...]
@@ -143,7 +144,8 @@ class TextContext:
                 low -= earlier
                 later = later and high < most and fits(low, high + 1)
                 high += later
-            shortened = low > least or high < most
+            # A block that was made smaller leaves turns out, too.
+            shortened = low > least or high < most or stop < min(n, first + self.block)
             turns = tuple(texts[low:high])
             found += [TextInContext(turns, turn - low, shortened) for turn in range(first, stop)]
         return found

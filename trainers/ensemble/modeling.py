@@ -19,7 +19,7 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from iemomecp_dataset.errors import InvalidDataError, UsageError
+from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 from iemomecp_dataset.trainers.pairs.config import NAMES, Expected, PairScorerConfig, count
 
 __all__ = ["EnsembleConfig", "EnsembleScorer", "member_folder"]
@@ -124,12 +124,18 @@ class EnsembleScorer(PreTrainedModel):  # type: ignore[misc]
 
         Raises:
             InvalidDataError: The configuration states no members or as many weights, or a member is damaged.
-            MissingDataError: The folder of a member is missing.
+            MissingDataError: It is not the folder of a model, or that of a member is missing.
         """
         from iemomecp_dataset.trainers.pipelines.loading import load_scorer
         from iemomecp_dataset.trainers.sharing.fetching import fetched_model
 
         folder = Path(fetched_model(pretrained_model_name_or_path))
+        if not (folder / "config.json").is_file():
+            inner = " Give the folder model in it." if (folder / "model" / "config.json").is_file() else ""
+            raise MissingDataError(
+                f"{folder} holds no model (no config.json)."
+                + (inner or " Give the folder model of a run that iemomecp ensemble has made.")
+            )
         config = EnsembleConfig.from_pretrained(folder)
         names, weights = config.members or [], config.weights or []
         if len(names) < 2 or len(weights) != len(names) or abs(sum(weights) - 1) > 1e-6:

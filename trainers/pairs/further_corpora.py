@@ -272,11 +272,14 @@ def further_remarks(corpus: Corpus) -> list[str]:
     return remarks
 
 
-def further_training_data(config: Mapping[str, Any]) -> list[SplitData]:
+def further_training_data(
+    config: Mapping[str, Any], trained_with: Mapping[str, Mapping[str, Any]] | None = None
+) -> list[SplitData]:
     """Reads the further training data of an earlier run.
 
     Args:
         config: Its options by name, as ``config.yaml`` holds them.
+        trained_with: What its record states of them, where there is one: dialogues that it left out are left out here.
 
     Returns:
         One entry per further corpus, as train; none for a run on one corpus.
@@ -287,5 +290,7 @@ def further_training_data(config: Mapping[str, Any]) -> list[SplitData]:
     found = []
     for asked in asked_corpora(config.get("train_with") or (), config.get("train_with_weights") or ()):
         loaded = load_corpus(asked.config_name, asked.folder, split=asked.split)
-        found.append(SplitData(loaded.name, "train", loaded.rows[asked.split], loaded.data_dir, loaded.ecf_map))
+        left_out = {id_ for ids in (trained_with or {}).get(asked.key, {}).get("excluded", {}).values() for id_ in ids}
+        rows = [row for row in loaded.rows[asked.split] if row["dialogue_id"] not in left_out]
+        found.append(SplitData(loaded.name, "train", rows, loaded.data_dir, loaded.ecf_map))
     return found

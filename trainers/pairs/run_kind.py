@@ -10,6 +10,7 @@ from accelerate import Accelerator
 from iemomecp_dataset.benchmark.runs.results import Decision, RunResults, run_results, write_run_predictions
 from iemomecp_dataset.corpus import Corpus, load_corpus
 from iemomecp_dataset.folds import fold_corpus, read_folds
+from iemomecp_dataset.trainers.compositions import OBJECTIVES
 from iemomecp_dataset.trainers.options import TrainingOptions
 from iemomecp_dataset.trainers.pairs.config import set_decision, set_training_data
 from iemomecp_dataset.trainers.pairs.further_corpora import further_remarks, with_further_corpora
@@ -63,10 +64,13 @@ class PairRun:
         return corpus
 
     def warnings(self, options: TrainingOptions, corpus: Corpus) -> list[str]:
-        """That nothing is scored, where that is so."""
-        if corpus.rows.keys() - {"train"}:
-            return []
-        return ["Nothing is scored: there is neither validation nor test. Epoch and threshold are chosen on train."]
+        """That nothing is scored, or that a corrupted view holds words of what it zeroes, where that is so."""
+        found = _words_in_context(options)
+        if not corpus.rows.keys() - {"train"}:
+            found.append(
+                "Nothing is scored: there is neither validation nor test. Epoch and threshold are chosen on train."
+            )
+        return found
 
     def score_more(
         self, options: TrainingOptions, corpus: Corpus, task: TrainingTask, accelerator: Accelerator, folder: RunFolder
@@ -90,7 +94,7 @@ class PairRun:
         reported = [split for split in scored if split in corpus.tables and split != "train"]
         emotions = {split: scored[split].emotions for split in reported}
         names = getattr(done.task.model.config, "emotion_names", None)
-        remarks = further_remarks(corpus)
+        remarks = [*further_remarks(corpus), *_words_in_context(done.options)]
         if names:
             remarks += categories_left_out(corpus)
         elif done.task.took_effect and done.options.objective.emotion_category_weight is None:
@@ -137,6 +141,19 @@ class PairRun:
             )
         set_decision(done.task.model.config, decision.threshold)
         set_training_data(done.task.model.config, corpus)
+
+
+def _words_in_context(options: TrainingOptions) -> list[str]:
+    """States what a corrupted view is where texts are encoded together; nothing for other runs."""
+    model, name = options.model, options.objective.objective
+    together = (model.text_context, model.text_context_after, model.text_block) != (0, 0, 1)
+    if not (together and OBJECTIVES[name].corruption):
+        return []
+    return [
+        f"The objective {name} zeroes utterances, but their words are in the vectors of those that the text encoder "
+        "has read with them (--text_context, --text_context_after, --text_block): its corrupted view hides less than "
+        "with utterances that are encoded alone."
+    ]
 
 
 def _decision(done: FinishedRun[TrainingOptions]) -> Decision:

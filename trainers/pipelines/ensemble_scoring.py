@@ -45,7 +45,8 @@ def conversation_scorer(
 class EnsembleConversationScorer(ConversationScorer):
     """The members of an ensemble, applied to the same conversations; their probabilities are averaged.
 
-    Notes and the decision rule are those of the ensemble; a note that several members give is given once.
+    Notes and the decision rule are those of the ensemble; a note that several members give is given once. All members
+    read windows of the length that the one with the shortest dialogues of training reads.
 
     Args:
         loaded: The ensemble.
@@ -64,6 +65,10 @@ class EnsembleConversationScorer(ConversationScorer):
         super().__init__(loaded, name, emotion_model, emotion_text_encoder)
         beside = None if self.emotions is None else self.emotions.model
         self.members = [ConversationScorer(member, name, beside) for member in loaded.members]
+        # Their windows must be the same, or they score other pairs of a long conversation.
+        shortest = min((member.trained_on for member in self.members), key=lambda one: one.longest)
+        for member in self.members:
+            member.trained_on = replace(member.trained_on, longest=shortest.longest, recorded=shortest.recorded)
 
     def check(self, conversation: Conversation, settings: ScoringSettings) -> None:
         """Refuses a conversation that a member cannot take.
@@ -108,8 +113,7 @@ class EnsembleConversationScorer(ConversationScorer):
             if not (np.array_equal(first.targets, other.targets) and np.array_equal(first.causes, other.causes)):
                 raise InvalidDataError(
                     f"{self.name}: its members score other pairs of the conversation {first.conversation.name!r}: they "
-                    "were trained with other candidates, or on dialogues of another length. Give window=0, or make the "
-                    "ensemble of runs on the same data."
+                    "were trained with other candidates. Make the ensemble of runs on the same data."
                 )
         asked = settings.threshold
         same_categories = all(one.category_names == first.category_names for one in predicted)

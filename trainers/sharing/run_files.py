@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from iemomecp_dataset.benchmark.runs.results import EXTERNAL, RESULTS_FILE, RunResults, folder_of_run, read_results
-from iemomecp_dataset.errors import InvalidDataError, MissingDataError, RunFolderError, nearest_path
+from iemomecp_dataset.errors import InvalidDataError, MissingDataError, RunFolderError, UsageError, nearest_path
 from iemomecp_dataset.files import read_json, read_text
 from iemomecp_dataset.files.yaml_files import read_yaml
 from iemomecp_dataset.trainers.sharing.model_index import card_metadata, metadata_header
@@ -87,6 +87,7 @@ def shared_files(run: str | Path, repository: str, *, base_model: str | None = N
     Raises:
         MissingDataError: It is not the folder of a run, or the run has not finished.
         RunFolderError: Its files are damaged, or it holds no model.
+        UsageError: The members of an ensemble know several models by local paths, and ``base_model`` names one.
     """
     folder = folder_of_run(run)
     if not folder.exists():
@@ -98,8 +99,15 @@ def shared_files(run: str | Path, repository: str, *, base_model: str | None = N
         raise RunFolderError(f"{folder} holds no model in safetensors (model/){of_others}. There is nothing to upload.")
     options = _options(folder / "config.yaml")
     renamed = {path: without_local_paths(path, within_texts=False) for path in (str(folder), *_paths_in(options))}
+    configurations = _configurations(model)
     if base_model:
-        renamed |= dict.fromkeys(_local_models(read_json(model / "config.json")), base_model)
+        local = list(dict.fromkeys(name for config, _ in configurations for name in _local_models(config)))
+        if len(local) > 1:
+            raise UsageError(
+                f"--base-model {base_model} names one model, and the members of {folder} name {len(local)} by local "
+                f"paths: {', '.join(local)}. Leave it out."
+            )
+        renamed |= dict.fromkeys(local, base_model)
     files: dict[str, bytes | Path] = {}
     stays: Counter[str] = Counter()
     for path in sorted(one for one in folder.rglob("*") if one.is_file()):
@@ -118,9 +126,7 @@ def shared_files(run: str | Path, repository: str, *, base_model: str | None = N
             )
         else:
             files[name] = path
-    missed = tuple(
-        one for one in _missed(read_json(model / "config.json"), model) if not (base_model and one.of_base_model)
-    )
+    missed = tuple(one for one in _all_missed(configurations) if not (base_model and one.of_base_model))
     files["README.md"] = _card(model / "README.md", results, repository, base_model, missed, renamed).encode("utf-8")
     files[RESULTS_FILE] = _as_json(without_local_paths(_shared_results(read_json(folder / RESULTS_FILE)), renamed))
     if options:
@@ -249,6 +255,23 @@ class _Missed:
             f"The {self.what} is named by the path {self.path}, where others will not find it{given}: its weights are "
             f"not uploaded, and only {without_local_paths(self.path)!r} is stated as its name.{hint}"
         )
+
+
+def _configurations(model: Path) -> list[tuple[Any, Path]]:
+    """The configuration of a model and its folder; of an ensemble those of its members, which encode texts."""
+    config = read_json(model / "config.json")
+    members = config.get("members") if isinstance(config, Mapping) else None
+    folders = [model / str(one) for one in members] if isinstance(members, list) else []
+    found = [(read_json(one / "config.json"), one) for one in folders if (one / "config.json").is_file()]
+    return found or [(config, model)]
+
+
+def _all_missed(configurations: Sequence[tuple[Any, Path]]) -> list[_Missed]:
+    """What is missed by a model or by any member, each once."""
+    found = list(dict.fromkeys(one for config, model in configurations for one in _missed(config, model)))
+    kinds = Counter(one.what for one in found)
+    # One option names one model, so that it cannot stand for several.
+    return [one if kinds[one.what] == 1 else dataclasses.replace(one, option="", of_base_model=False) for one in found]
 
 
 def _missed(config: Mapping[str, Any], model: Path) -> Iterator[_Missed]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from iemomecp_dataset.benchmark.cross_validation.variants import Variant, fold_cells, read_variants, variants_of
+from iemomecp_dataset.benchmark.matrix.options import trainer_options
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
 
 DATA = {"data_dir": ("data",), "config_name": ("ecf",)}
@@ -52,6 +53,34 @@ def test_a_variant_names_several_further_corpora(tmp_path: Path) -> None:
     flags = cells[1].cell.flags(Path("runs"))
     place = flags.index("--train_with")
     assert flags[place : place + 3] == ["--train_with", "reccon=r", "source_binary:train=i"]
+
+
+def test_several_further_corpora_on_the_command_line_are_one_value() -> None:
+    given = trainer_options(["--train_with", "reccon=/a/r", "source_binary=/a/i", "--dropout", "0.2", "0.4"])
+    baseline, variants = variants_of({**DATA, **given}, ["train_with=reccon=/b/data", "init_from=/b/x/42,/b/y/42"])
+    assert baseline["train_with"] == ("reccon=/a/r", "source_binary=/a/i")
+    assert [variant.name for variant in variants] == [
+        *("baseline", "dropout=0.4", "train_with=reccon", "init_from=x/42", "init_from=y/42"),
+    ]
+    cells = fold_cells({**baseline, "modalities": "t"}, variants, (1,), Path("folds.json"), 1)
+    assert cells[0].cell.options.data.train_with == ("reccon=/a/r", "source_binary=/a/i")
+    assert cells[2].cell.options.data.train_with == ("reccon=/b/data",)
+
+
+def test_variants_that_are_the_same_recipe_are_refused() -> None:
+    common = {**DATA, "learning_rate": ("0.01",)}
+    for vary, message in (
+        ("learning_rate=0.01", "Variant learning_rate=0.01 has the same options as baseline"),
+        ("dropout=0.3,0.30", "Variant dropout=0.30 has the same options as dropout=0.3"),
+    ):
+        baseline, variants = variants_of(common, [vary])
+        with pytest.raises(UsageError, match=message):
+            fold_cells(baseline, variants, (1,), Path("folds.json"), 2)
+
+
+def test_an_option_given_twice_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"--dropout is given on the command line and in the file of variants"):
+        variants_of({**DATA, "dropout": ("0.3",)}, (), [Variant("baseline", {"dropout": 0.2})])
 
 
 def test_cells_are_runs_of_one_fold_each() -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import yaml
 from tiny_pair_models import conversation, save_dialogue_model
 
 from iemomecp_dataset.benchmark import comparison
@@ -25,6 +26,7 @@ from iemomecp_dataset.metrics.scoring import pair_scores
 from iemomecp_dataset.metrics.signature import Signature
 from iemomecp_dataset.metrics.thresholds import bagged_threshold, best_threshold
 from iemomecp_dataset.trainers import EmotionCausePipeline, load_scorer
+from iemomecp_dataset.trainers.sharing.run_files import shared_files
 
 SEEDS = (1, 2, 3)
 
@@ -78,6 +80,34 @@ def test_what_some_members_were_trained_with_is_stated_with_their_names(write_ru
     assert record.extra["remarks"][:2] == ["Of all.", "base_3: Trained with reccon."]
 
 
+def test_what_members_began_with_is_stated_where_they_differ(write_run, tmp_path):
+    origin = {"objective": "base", "config_name": "reccon", "system": "0a1b"}
+    for seed in SEEDS:
+        write_run(tmp_path / f"base_{seed}", seed=seed, **({} if seed == 3 else {"initialized_from": origin}))
+    record = make_ensemble(EnsembleRequest(members(tmp_path), tmp_path / "mixed"))
+    assert [one["initialized_from"] for one in record.extra["ensemble"]["members"]] == [origin, origin, {}]
+    assert record.extra["remarks"][0] == (
+        "Members began with different weights: base_1 with base on reccon (0a1b), base_2 with base on reccon (0a1b), "
+        "base_3 with nothing."
+    )
+    alike = make_ensemble(EnsembleRequest(members(tmp_path, (1, 2)), tmp_path / "alike"))
+    assert alike.initialized_from == origin
+    assert not any("began" in text for text in alike.extra["remarks"])
+
+
+def test_an_ensemble_of_one_fold_states_the_fold(write_run, tmp_path):
+    options = {"config_name": "ecf", "folds": "runs/folds.json", "fold": 2}
+    for seed in (1, 2):
+        write_run(tmp_path / f"base_{seed}", seed=seed, extra={"part": "fold-2-of-5.0a1b"})
+        further = {"train_with": ["reccon=data/reccon"]} if seed == 2 else {}
+        (tmp_path / f"base_{seed}" / "config.yaml").write_text(json.dumps(options | further), encoding="utf-8")
+    record = make_ensemble(EnsembleRequest(members(tmp_path, (1, 2)), tmp_path / "mean"))
+    assert record.extra["part"] == "fold-2-of-5.0a1b"
+    written = yaml.safe_load((tmp_path / "mean" / "config.yaml").read_text(encoding="utf-8"))
+    expected = options | {"train_with": ["reccon=data/reccon"]}
+    assert {name: written.get(name) for name in expected} == expected
+
+
 def test_runs_with_a_threshold_for_each_fold_have_none_together(write_run, tmp_path):
     for seed in (1, 2):
         write_run(tmp_path / f"base_{seed}", seed=seed, splits=("test",), threshold={"value": None, "chosen_on": None})
@@ -99,6 +129,11 @@ def test_weights_follow_their_runs_in_whatever_order_they_are_named(runs, tmp_pa
     for name, order in (("one", given), ("other", given[::-1])):
         make_ensemble(EnsembleRequest(order, tmp_path / name))
     assert (probabilities(tmp_path / "one", "test") == probabilities(tmp_path / "other", "test")).all()
+
+
+def test_weights_that_leave_one_run_are_refused(runs, tmp_path):
+    with pytest.raises(UsageError, match="Only one of the weights is above 0"):
+        make_ensemble(EnsembleRequest(members(runs), tmp_path / "one", weights=[0, 1, 0]))
 
 
 def test_weights_are_fitted_on_validation_alone(runs, tmp_path):
@@ -166,6 +201,38 @@ def test_the_threshold_may_be_chosen_by_another_rule(runs, tmp_path):
     stored = read_predictions(tmp_path / "bagged" / "predictions_validation.parquet")
     assert record.threshold["value"] == bagged_threshold(stored.probabilities, stored.labels, stored.dialogue_ids)
     assert record.settings["threshold_rule"] == "bagged"
+    assert "threshold_rule: bagged" in (tmp_path / "bagged" / "config.yaml").read_text(encoding="utf-8")
+
+
+def test_the_threshold_is_chosen_by_the_rule_of_the_members(write_run, tmp_path):
+    for name, rule in (("bagged_1", "bagged"), ("bagged_2", "bagged"), ("best_3", "best"), ("earlier_4", None)):
+        settings = {"learning_rate": 0.1} | ({"threshold_rule": rule} if rule else {})
+        write_run(tmp_path / name, seed=int(name[-1]), settings=settings)
+    bagged, best = ["bagged_1", "bagged_2"], ["best_3", "earlier_4"]
+    record = make_ensemble(EnsembleRequest([tmp_path / one for one in bagged], tmp_path / "mean"))
+    stored = read_predictions(tmp_path / "mean" / "predictions_validation.parquet")
+    assert record.threshold["value"] == bagged_threshold(stored.probabilities, stored.labels, stored.dialogue_ids)
+    assert record.settings["threshold_rule"] == "bagged"
+    assert "threshold_rule: bagged" in (tmp_path / "mean" / "config.yaml").read_text(encoding="utf-8")
+    assert (
+        make_ensemble(EnsembleRequest([tmp_path / one for one in best], tmp_path / "best")).settings["threshold_rule"]
+        == "best"
+    )
+    mixed = [tmp_path / one for one in (*bagged, *best)]
+    with pytest.raises(UsageError, match=r"bagged_1 has chosen .* 'bagged', .*best_3 by 'best'. Say with --thres"):
+        make_ensemble(EnsembleRequest(mixed, tmp_path / "mixed"))
+    found = make_ensemble(EnsembleRequest(mixed, tmp_path / "mixed", threshold_rule="best"))
+    assert found.settings["threshold_rule"] == "best"
+    # Where no threshold is chosen there is no rule, neither asked for nor recorded.
+    given = make_ensemble(EnsembleRequest([tmp_path / one for one in bagged], tmp_path / "given", threshold=0.4))
+    assert "threshold_rule" not in given.settings
+    with pytest.raises(UsageError, match=r"--threshold-rule best chooses a threshold, but --threshold 0\.4 is given"):
+        make_ensemble(EnsembleRequest(mixed, tmp_path / "no", threshold=0.4, threshold_rule="best"))
+    for seed in (5, 6):
+        write_run(tmp_path / f"argmax_{seed}", seed=seed, threshold={"value": None, "chosen_on": None})
+    argmax = [tmp_path / f"argmax_{seed}" for seed in (5, 6)]
+    with pytest.raises(UsageError, match="but the runs decide without one"):
+        make_ensemble(EnsembleRequest(argmax, tmp_path / "no", threshold_rule="bagged"))
 
 
 def test_without_validation_a_threshold_has_to_be_given(write_run, tmp_path):
@@ -228,7 +295,9 @@ def test_the_folder_of_an_ensemble_stands_alone(link, tmp_path, tiny_encoder, wr
     members = [tmp_path / f"run_{seed}" for seed in (1, 2)]
     for seed, one in enumerate(members, start=1):
         write_run(one, seed=seed)
-        save_dialogue_model(one / "model", tiny_encoder, mode="frozen", hidden_size=8 * seed)
+        save_dialogue_model(
+            one / "model", tiny_encoder, mode="frozen", hidden_size=8 * seed, longest_dialogue=19 + seed
+        )
     record = make_ensemble(EnsembleRequest(members, tmp_path / "mean", weights=[1, 3], link=link))
     talk = conversation(4)
     each = [EmotionCausePipeline(one)(talk) for one in members]
@@ -243,6 +312,7 @@ def test_the_folder_of_an_ensemble_stands_alone(link, tmp_path, tiny_encoder, wr
     )
     assert found.decision.threshold == record.threshold["value"]
     config = read_json(tmp_path / "moved" / "model" / "config.json")
+    # The shortest of theirs: they read the same windows.
     assert (config["text_encoder_name"], config["longest_dialogue"]) == (str(tiny_encoder), 20)
     digests = read_results(tmp_path / "moved").extra["weight_digests"]
     path = tmp_path / "moved" / "model" / "member_2" / "model.safetensors"
@@ -252,6 +322,34 @@ def test_the_folder_of_an_ensemble_stands_alone(link, tmp_path, tiny_encoder, wr
     path.write_bytes(content)
     with pytest.raises(InvalidDataError, match="is not what the run has written"):
         load_scorer(tmp_path / "moved")
+
+
+def test_what_others_will_miss_is_that_of_the_members(write_run, tmp_path, tiny_encoder):
+    copy = shutil.copytree(tiny_encoder, tmp_path / "copy")
+
+    def uploaded(name, modes, encoders=(tiny_encoder, tiny_encoder), **asked):
+        folders = [tmp_path / f"{name}_{seed}" for seed in (1, 2)]
+        for seed, one in enumerate(folders, start=1):
+            write_run(one, seed=seed)
+            save_dialogue_model(one / "model", encoders[seed - 1], mode=modes[seed - 1])
+        make_ensemble(EnsembleRequest(folders, tmp_path / name))
+        config = read_json(tmp_path / name / "model" / "config.json")
+        return shared_files(tmp_path / name, "me/mean", **asked), config["text_encoder_name"]
+
+    shared, encoder = uploaded("trained", ("trained", "trained"))
+    assert (shared.remarks, encoder) == ((), None)
+    assert b"Not in this repository" not in shared.files["README.md"]
+    shared, encoder = uploaded("mixed", ("trained", "frozen"), (copy, tiny_encoder))
+    assert encoder == str(tiny_encoder)
+    (remark,) = shared.remarks
+    assert remark.startswith(f"The text encoder is named by the path {tiny_encoder}")
+    shared, encoder = uploaded("two", ("frozen", "frozen"), (copy, tiny_encoder))
+    assert (len(shared.remarks), encoder) == (2, None)
+    assert "text_encoder=" not in "".join(shared.remarks), "one option cannot name two encoders"
+    with pytest.raises(UsageError, match=r"names one model, and the members of .*two name 2 by local paths"):
+        shared_files(tmp_path / "two", "me/mean", base_model="lab/minilm")
+    shared, _ = uploaded("frozen", ("frozen", "frozen"), base_model="lab/minilm")
+    assert shared.remarks == ()
 
 
 def test_models_that_cannot_be_linked_are_said(write_run, tmp_path, tiny_encoder, monkeypatch):

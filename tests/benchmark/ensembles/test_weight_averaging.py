@@ -1,5 +1,9 @@
 """Means of weights: exact, only of runs that began with one, and scored anew as the model itself predicts."""
 
+import json
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -7,15 +11,19 @@ from corpus_files import ecf_text
 from safetensors.torch import load_file, save_file
 from tiny_pair_models import conversation, save_dialogue_model
 
+from iemomecp_dataset.benchmark.ensembles import making
 from iemomecp_dataset.benchmark.ensembles.making import EnsembleRequest, make_ensemble
-from iemomecp_dataset.benchmark.ensembles.members import read_members
-from iemomecp_dataset.benchmark.ensembles.weight_averaging import averaged_weights, check_one_start
+from iemomecp_dataset.benchmark.ensembles.members import Member, read_members
+from iemomecp_dataset.benchmark.ensembles.weight_averaging import averaged_weights, check_one_start, predicted_with
+from iemomecp_dataset.benchmark.runs.results import write_results
 from iemomecp_dataset.corpus import load_corpus
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, UsageError
-from iemomecp_dataset.metrics.evaluation.predictions import read_predictions
+from iemomecp_dataset.folds import fold_corpus, make_folds, write_folds
+from iemomecp_dataset.metrics.evaluation.predictions import predictions_file, read_predictions, write_predictions
 from iemomecp_dataset.trainers import EmotionCausePipeline, predict
 from iemomecp_dataset.trainers.options import TrainingOptions
 from iemomecp_dataset.trainers.run import run
+from iemomecp_dataset.trainers.whole_model import MODEL_DIGESTS, model_digests
 
 
 def test_tensors_are_averaged_one_by_one(tmp_path):
@@ -100,6 +108,60 @@ def test_options_of_the_other_average_are_refused(asked, message, members_that, 
     with pytest.raises(MissingDataError, match=r"is not stated by the run. Give it with --data-dir"):
         make_ensemble(EnsembleRequest(folders, tmp_path / "mean", average="weights"))
     assert not (tmp_path / "mean").exists()
+
+
+def test_a_damaged_file_is_not_averaged(members_that, tmp_path):
+    members = members_that("start", "start")
+    for member in members:
+        digests = {MODEL_DIGESTS: model_digests(member.folder / "model")}
+        write_results(member.folder / "results.json", replace(member.results, extra=digests))
+    path = members[1].folder / "model" / "model.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InvalidDataError, match=r"run_2.*is not what the run has written"):
+        make_ensemble(EnsembleRequest([one.folder for one in members], tmp_path / "mean", average="weights"))
+
+
+def test_why_emotions_are_missing_is_said_of_either_mean(members_that, tmp_path, monkeypatch):
+    members = members_that("start", "start")
+    for member in members:
+        stored = member.predictions["test"]
+        file = predictions_file(member.folder, "test")
+        joy = np.full(len(stored), "joy")
+        write_predictions(file, stored.pairs, stored.probabilities, stored.facts, emotions=joy)
+    of_first = {name: stored.probabilities for name, stored in members[0].predictions.items()}
+    monkeypatch.setattr(making, "predicted_with", lambda *given: of_first)
+    for average, said in (("probabilities", "no probabilities of them"), ("weights", "is scored on pairs alone")):
+        request = EnsembleRequest([one.folder for one in members], tmp_path / average, average=average)
+        (remark,) = (text for text in make_ensemble(request).extra["remarks"] if "emotions" in text)
+        assert said in remark
+
+
+def test_runs_of_a_fold_are_scored_on_that_fold(tmp_path, monkeypatch):
+    data = tmp_path / "ecf"
+    data.mkdir()
+    for number, split in ((1, "train"), (11, "dev"), (13, "test")):
+        text = "".join(ecf_text(place) for place in range(number, number + (6 if split == "train" else 1), 2))
+        (data / f"{split}.txt").write_text(text, encoding="utf-8")
+    corpus = load_corpus("ecf", data)
+    folds = make_folds(corpus, 3)
+    write_folds(tmp_path / "folds.json", folds)
+    of_fold = fold_corpus(corpus, folds, 2)
+    options = {"data_dir": str(data), "folds": str(tmp_path / "folds.json"), "fold": 2, "modalities": "t"}
+    (tmp_path / "config.yaml").write_text(json.dumps(options), encoding="utf-8")
+    results = SimpleNamespace(config_name="ecf", data_fingerprint=of_fold.fingerprints)
+    member = Member(tmp_path, results, dict.fromkeys(("validation", "test")))
+    given = {}
+
+    def predicted(model, rows, **tables):
+        given[len(given)] = [row["dialogue_id"] for row in rows]
+        return [np.zeros((1, 2))]
+
+    monkeypatch.setattr("iemomecp_dataset.trainers.inference.predict", predicted)
+    assert list(predicted_with(tmp_path / "model", [member], None)) == ["validation", "test"]
+    assert given[1] == [row["dialogue_id"] for row in of_fold.rows["test"]]
+    assert {folds.fold_of[name] for name in given[1]} == {2}
 
 
 @pytest.mark.slow

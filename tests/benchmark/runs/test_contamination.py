@@ -19,12 +19,13 @@ from iemomecp_dataset.benchmark.runs.contamination import (
     contamination_warnings,
     find_leaks,
     passages,
+    related_dialogues,
     shared_dialogues,
     utterance_keys,
 )
 from iemomecp_dataset.corpora import metadata
 from iemomecp_dataset.corpora.metadata import CORPORA
-from iemomecp_dataset.corpus import load_corpus
+from iemomecp_dataset.corpus import corpus_of, load_corpus
 
 LONG = "This line has enough words in it that nobody says it by accident, {}."
 
@@ -238,3 +239,17 @@ def test_real_corpora_are_read_without_a_word_of_them_in_the_message(config_name
             for example in leak.examples:
                 assert set(example.removesuffix(")").split(" (also ")) <= names
     assert all(a.split != b.split for a, b in pairwise(splits))
+
+
+def test_dialogues_that_share_a_passage_belong_together():
+    rows = [
+        dialogue("a", *lines(0, 7)),
+        dialogue("b", *lines(20, 3), *lines(1, 5)),  # five consecutive utterances of a
+        dialogue("c", *lines(0, 4), *lines(40, 3)),  # four
+        dialogue("d", "Hello.", "Hello, you."),
+        dialogue("e", "Hello.", "Hello, you."),  # too short to tell
+        dialogue("f__1", *lines(60, 2), source="f"),
+        dialogue("f__2", *lines(70, 2), source="f"),
+    ]
+    corpus = corpus_of({"train": [{**row, "pairs": []} for row in rows]}, config_name="rows")
+    assert related_dialogues(corpus, "train") == [("f__1", "f__2"), ("a", "b")]

@@ -18,8 +18,16 @@ def fixture_record(tmp_path_factory, write_run):
     return write_run(folder, n_dialogues=4, settings=SETTINGS, features={"audio": AUDIO})
 
 
+LATER = {
+    "text_context": 0, "text_context_after": 0, "text_block": 1, "speaker_tokens": "none", "text_alone": False,
+    "text_pooling": "mean", "label_smoothing": 0.0, "r_drop_weight": 0.0, "layer_decay": 1.0, "threshold_rule": "best",
+    "corpus_embedding": False, "emotion_category_weight": 0.0,
+}  # fmt: skip
+"""Settings that runs of earlier versions had, and do not state."""
+
 OTHER_SYSTEM = {
     "a setting": {"settings": {**SETTINGS, "learning_rate": 0.003}},
+    "texts in context": {"settings": {**SETTINGS, **LATER, "text_block": 8}},
     "common emotions": {"settings": {**SETTINGS, "emotions": "common"}},
     "effective batch size": {"settings": {**SETTINGS, "batch_size": 32}},
     "precision": {"settings": {**SETTINGS, "mixed_precision": "bf16"}},
@@ -43,6 +51,7 @@ def test_another_value_makes_another_system(record, changes):
 
 SAME_SYSTEM = {
     "the corpus's own emotions, stated": {"settings": {**SETTINGS, "emotions": "corpus"}},
+    "options that came later, with the values of earlier runs": {"settings": {**SETTINGS, **LATER}},
     "seed": {"seed": 7},
     "name": {"run_name": "elsewhere"},
     "processes": {"processes": 2},

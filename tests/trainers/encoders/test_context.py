@@ -43,6 +43,9 @@ def test_every_turn_has_its_place_in_one_sequence_that_fits(
         if block == 1:
             whole = numbers[0] == max(0, turn - before) and numbers[-1] == min(len(names) - 1, turn + after)
             assert one.shortened == (not whole)
+        if before == 0:  # the sequence begins with its block
+            asked = min(len(names), min(len(names), numbers[0] + block) + after)
+            assert one.shortened == (numbers[-1] + 1 < asked)
 
 
 def test_the_nearest_turns_stay_where_there_is_no_room_for_all() -> None:
@@ -53,9 +56,12 @@ def test_the_nearest_turns_stay_where_there_is_no_room_for_all() -> None:
 def test_blocks_are_smaller_where_their_turns_do_not_fit() -> None:
     found = TextContext(before=1, block=3).split([*"abcd"], [2, 2, 2, 2], FRAME, limit=tokens_of([2, 2]))
     assert found == [
-        *(TextInContext(("a", "b"), place) for place in (0, 1)),
+        *(TextInContext(("a", "b"), place, shortened=True) for place in (0, 1)),
         *(TextInContext(("c", "d"), place, shortened=True) for place in (0, 1)),
     ]
+    # A block of one turn, where more were asked for, is a turn that is encoded alone.
+    alone = TextContext(block=3).split([*"abc"], [2, 2, 2], FRAME, limit=tokens_of([2]))
+    assert [(one.turns, one.shortened) for one in alone] == [(("a",), True), (("b",), True), (("c",), False)]
 
 
 def test_rows_get_texts_in_context_and_keep_what_they_have(tiny_encoder: Path) -> None:

@@ -83,6 +83,49 @@ def test_emotions_are_averaged_where_all_members_have_them(kinds, tiny_encoder, 
     np.testing.assert_allclose(pairs[0], found.pair_probabilities, atol=1e-5)
 
 
+def test_emotions_that_have_no_mean_are_refused(kinds, tiny_encoder, tmp_path):
+    other = save_dialogue_model(tmp_path / "other", tiny_encoder, emotion_names=EMOTIONS[::-1])
+    config = EnsembleConfig(class_names=["pair", "non_pair"], weights=[0.5, 0.5])
+    rows = [conversation(2).to_row()]
+    mixed = EnsembleScorer(config, [load_scorer(kinds[0]), load_scorer(other)])
+    with pytest.raises(UsageError, match=r"different emotions.* member_2: fear, joy, neutral"):
+        predict(mixed, rows, with_emotions=True)
+    lacking = EnsembleScorer(config, [load_scorer(kinds[0]), load_scorer(kinds[1])])
+    with pytest.raises(UsageError, match="Of the members of this ensemble member_2 predicts no emotions"):
+        predict(lacking, rows, with_emotions=True)
+
+
+def test_members_that_know_dialogues_of_other_lengths_read_the_same_windows(tiny_encoder, tmp_path):
+    folders = [
+        save_dialogue_model(tmp_path / f"m{longest}", tiny_encoder, mode="frozen", longest_dialogue=longest)
+        for longest in (9, 20)
+    ]
+    config = EnsembleConfig(class_names=["pair", "non_pair"], weights=[0.5, 0.5])
+    talk = conversation(14, "long", seed=3)
+    found = EmotionCausePipeline(EnsembleScorer(config, [load_scorer(folder) for folder in folders]))(talk)
+    first = EmotionCausePipeline(folders[0])(talk)
+    second = EmotionCausePipeline(save_copy(folders[1], tmp_path / "as_short", longest_dialogue=9))(talk)
+    assert len(found.pair_probabilities) < 14 * 14, "it is read in windows"
+    np.testing.assert_allclose(
+        found.pair_probabilities, mean([first.pair_probabilities, second.pair_probabilities], [0.5, 0.5]), atol=1e-6
+    )
+    assert found.notes == first.notes
+
+
+def save_copy(folder, target, **changes):
+    shutil.copytree(folder, target)
+    config = json.loads((target / "config.json").read_text()) | changes
+    (target / "config.json").write_text(json.dumps(config))
+    return target
+
+
+def test_the_folder_of_a_run_is_not_that_of_its_model(folder, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(folder, run / "model")
+    with pytest.raises(MissingDataError, match=r"run holds no model .* Give the folder model in it"):
+        EnsembleScorer.from_pretrained(run)
+
+
 def test_streams_windows_and_notes_are_those_of_the_members(folder, kinds):
     talks = [conversation(4), conversation(20, "long", seed=3)]
     pipe = EmotionCausePipeline(folder, window=9)

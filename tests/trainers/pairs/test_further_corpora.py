@@ -358,3 +358,5 @@ def test_a_run_that_begins_with_another_knows_all_that_it_was_trained_on(trained
     _, folder = trained(train_with=(f"reccon={reccon}",))
     splits, notes = origin_data(trained.settings(folder / "next", init_from=str(folder)))
     assert ([(one.corpus, one.split) for one in splits], notes) == ([("ecf", "train"), ("reccon", "train")], [])
+    # Not what it left out: d11 and d12 are in validation, d21 is in test.
+    assert [row["dialogue_id"] for row in splits[1].rows] == ["d3", "d30", "d31", "d32", "d33"]
