@@ -46,7 +46,6 @@ from iemomecp_dataset.trainers.options import (
         ({"r_drop_weight": 1.0, "scorer": "isolated"}, "--r_drop_weight belongs to the dialogue scorer"),
         ({"text_block": 2, "modalities": "a"}, "this run encodes no text"),
         ({"text_alone": True}, "--text_alone encodes utterances alone beside those"),
-        ({"text_alone": True, "speaker_tokens": "names"}, "--text_alone encodes utterances alone beside those"),
         ({"text_alone": True, "scorer": "isolated"}, "--text_alone belongs to the dialogue scorer"),
         ({"text_block": 0}, "--text_block must be at least 1"),
         ({"text_context": -1}, "--text_context must be at least 0"),

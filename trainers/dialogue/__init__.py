@@ -26,7 +26,7 @@ def _check(options: TrainingOptions) -> None:
             "--text_context, --text_context_after and --text_block say what the text encoder reads, but this run "
             "encodes no text. Leave them out, or add t to --modalities."
         )
-    if model.text_alone and (model.text_context, model.text_context_after, model.text_block) == (0, 0, 1):
+    if model.text_alone and apart:
         raise UsageError(
             "--text_alone encodes utterances alone beside those that are read with others, but these options encode "
             "all of them alone. Leave it out, or give --text_context or --text_block."

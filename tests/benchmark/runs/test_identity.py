@@ -19,8 +19,8 @@ def fixture_record(tmp_path_factory, write_run):
 
 
 LATER = {
-    "text_context": 0, "text_context_after": 0, "text_block": 1, "speaker_tokens": "none", "text_alone": False,
-    "text_pooling": "mean", "label_smoothing": 0.0, "r_drop_weight": 0.0, "layer_decay": 1.0, "threshold_rule": "best",
+    "text_context": 0, "text_context_after": 0, "text_block": 1, "text_alone": False,
+    "r_drop_weight": 0.0, "layer_decay": 1.0, "threshold_rule": "best",
     "corpus_embedding": False, "emotion_category_weight": 0.0,
 }  # fmt: skip
 """Settings that runs of earlier versions had, and do not state."""

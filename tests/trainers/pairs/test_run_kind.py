@@ -19,7 +19,7 @@ from iemomecp_dataset.trainers.pairs.run_kind import PairRun
         ({"objective": "rpcl", "text_block": 8}, True),
         ({"objective": "utterance_dropout", "text_context": 1, "corruption_point": "dialogue_input"}, True),
         ({"objective": "cdmr", "text_block": 8}, False),
-        ({"objective": "rpcl", "speaker_tokens": "names"}, False),
+        ({"objective": "rpcl"}, False),
     ],
 )
 def test_a_corrupted_view_of_texts_in_context_is_stated(
