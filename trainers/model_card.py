@@ -361,7 +361,10 @@ def _settings(options: RunSettings, results: RunResults) -> list[str]:
     if options.task == ERC and not options.data.encodes_text:
         left_out |= {"text_encoder", "encoder_mode", "frozen_layers"}
     # Where an option was not given, what took effect.
-    values = {name: results.settings.get(name) if value is None else value for name, value in options.flat().items()}
+    values = {
+        name: results.settings.get(name, value) if value in (None, "auto") else value
+        for name, value in options.flat().items()
+    }
     settings = {name: value for name, value in values.items() if value is not None and name not in left_out}
     settings |= {name: encoder_name(settings[name]) for name in ("language_model", "causes_from") if name in settings}
     if "text_encoder" in settings:

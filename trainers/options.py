@@ -312,7 +312,7 @@ class ObjectiveOptions:
         None,
         "Dialogue scorer: weight of the divergence between two passes over each mini-batch with different dropout, "
         "both of which are trained on (R-Drop, arXiv 2106.14448, alpha). A step costs twice as much. 0: one pass. "
-        "Default: 1.",
+        "Default: 1; 0 without --dropout, and for scorers of one's own.",
         minimum=0.0,
         limit=1e6,
     )
@@ -329,8 +329,8 @@ class ObjectiveOptions:
         None,
         "Dialogue scorer: weight of the cross entropy of the utterances' emotion categories. Above 0 a head predicts "
         "them, and the predictions name the target's emotion, which definitions C and D of Pair F1 need: its most "
-        "probable category but neutral, as a pair states that its target has an emotion. 0: no head. Default: 0.5, "
-        "or 0 where the train split has no categories.",
+        "probable category but neutral, as a pair states that its target has an emotion. 0: no head. Default: 0.5; "
+        "0 where the train split has no categories, and for scorers of one's own.",
         minimum=0.0,
         limit=1e6,
     )

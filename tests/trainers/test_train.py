@@ -200,19 +200,23 @@ def test_emotion_categories_are_learned_written_and_predicted_again(tiny_encoder
 def test_weights_that_are_not_given_are_recorded_with_the_values_that_took_effect(
     tiny_encoder: Path, tmp_path: Path
 ) -> None:
-    results = train_two(tmp_path / "run", tiny_encoder, epochs=1)
+    results = train_two(tmp_path / "run", tiny_encoder, epochs=1, dropout=0.1)
     assert "emotion_categories" in results.extra
-    given = train_two(tmp_path / "given", tiny_encoder, epochs=1, emotion_category_weight=CATEGORY_WEIGHT,
+    given = train_two(tmp_path / "given", tiny_encoder, epochs=1, dropout=0.1, emotion_category_weight=CATEGORY_WEIGHT,
                       r_drop_weight=R_DROP_WEIGHT)  # fmt: skip
     assert (results.settings["emotion_category_weight"], results.settings["r_drop_weight"]) == (0.5, 1.0)
     assert system_of(results) == system_of(given)
     files = [(tmp_path / name / "model" / "model.safetensors").read_bytes() for name in ("run", "given")]
     assert files[0] == files[1]
-    plain = train_two(tmp_path / "plain", tiny_encoder, epochs=1, emotion_category_weight=0.0, r_drop_weight=0.0)
+    plain = train_two(
+        tmp_path / "plain", tiny_encoder, epochs=1, dropout=0.1, emotion_category_weight=0.0, r_drop_weight=0.0
+    )
     losses = [json.loads((tmp_path / name / "log.jsonl").read_text().splitlines()[0]) for name in ("run", "plain")]
     assert {"emotion_category", "r_drop"} == losses[0]["losses"].keys() - losses[1]["losses"].keys()
     assert "r_drop_weight 1.0" in (tmp_path / "run" / "model" / "README.md").read_text()
     assert system_of(plain) != system_of(given)
+    without = train_two(tmp_path / "without", tiny_encoder, epochs=1, dropout=0.0)
+    assert without.settings["r_drop_weight"] == 0, "two passes without dropout are one"
 
 
 def test_without_weight_there_are_no_emotion_categories(tiny_encoder: Path, tmp_path: Path) -> None:

@@ -312,10 +312,11 @@ def _refusal(
     base = " --objective base" if trains and (memory.views > 1 or memory.ranking) else ""
     base += " --r_drop_weight 0" if trains and memory.passes > 1 else ""
     smallest = replace(smaller, views=1, ranking=False, passes=1)
-    head = "--pair_scorer mlp --pair_size 64 --bilinear_size 0"
+    head, one_pass = "--pair_scorer mlp --pair_size 64 --bilinear_size 0", replace(memory, passes=1)
     tried = [
         (settings, size < demand.size and suffices(size, past=False)),
         (settings + past, takes_past and suffices(size)),
+        (f"{settings}{past} --r_drop_weight 0", trains and memory.passes > 1 and suffices(size, one_pass)),
         (f"{settings}{past} {head}", suffices(size, smaller)),
         (f"{settings}{past} {head}{base}", suffices(size, smallest)),
     ]

@@ -376,7 +376,7 @@ def prepare_dialogue(
     categories = category_weight(
         options.objective.emotion_category_weight,
         corpus,
-        predicts="emotion_names" in config_fields(model_class.config_class),
+        predicts=issubclass(model_class, DialogueScorer),
     )
     if options.model.corpus_embedding and "corpus" not in forward_inputs(model_class):
         raise UsageError(
@@ -431,7 +431,9 @@ def prepare_dialogue(
     # From here on each process draws its own dropout masks; the first one's are those of a run alone.
     set_seed(options.run.seed, device_specific=True, deterministic=options.run.deterministic)
     settings, objective = options.objective, resolve_objective(options.objective.objective)
-    r_drop = R_DROP_WEIGHT if settings.r_drop_weight is None else settings.r_drop_weight
+    r_drop = settings.r_drop_weight
+    if r_drop is None:  # two passes without dropout are one
+        r_drop = R_DROP_WEIGHT if issubclass(model_class, DialogueScorer) and options.model.dropout else 0.0
     strategy = DialogueStrategy(
         collator=Collator(inputs, chunk_tokens_of(accelerator, chunk_tokens_on(accelerator.device))),
         objective=objective,
@@ -467,7 +469,11 @@ def prepare_dialogue(
         encoder=encoder,
         frozen_texts=inputs.features_alone,
         emotion_inputs=predicted,
-        took_effect={"emotion_category_weight": categories, "r_drop_weight": r_drop},
+        took_effect={
+            "emotion_category_weight": categories,
+            "r_drop_weight": r_drop,
+            **({"text_layers": ",".join(map(str, layers))} if layers else {}),
+        },
     )
 
 

@@ -62,12 +62,22 @@ def load_initial_weights(model: nn.Module, folder: str | Path) -> None:
         (reshaped, "has in another shape"),
     ):
         if names:
+            layers = _layers_of(found[0], own, names[0])
             raise UsageError(
                 f"--init_from: the model in {found[0]} is of another shape than this run's: it {what} {names[0]}"
                 + (f" and {len(names) - 1} more" if len(names) > 1 else "")
-                + ". Give both runs the same modalities, classes and model options."
+                + f". Give both runs the same modalities, classes and model options{layers}."
             )
     model.load_state_dict(weights, strict=False)
+
+
+def _layers_of(folder: Path, own: Mapping[str, Tensor], name: str) -> str:
+    """Names the option for an input of texts that is of another width: the layers that the earlier run pooled."""
+    config = read_json(folder / "config.json") if (folder / "config.json").is_file() else {}
+    layers = config.get("text_layers") if isinstance(config, dict) else None
+    if not (name.startswith("projections.text.") and name in own and isinstance(layers, list)):
+        return ""
+    return f" (its --text_layers: {','.join(map(str, layers))})"
 
 
 def _has_categories(weights: Mapping[str, Tensor]) -> bool:

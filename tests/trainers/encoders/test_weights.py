@@ -71,6 +71,7 @@ def test_an_ensemble_is_called_one_and_a_member_of_it_can_be_taken(inside: str, 
     ("shape", "message"),
     [
         ({"hidden_size": 8}, "has in another shape"),
+        ({"text_size": 64, "text_layers": [1, 2]}, r"projections.text.* \(its --text_layers: 2\)\."),
         ({"num_layers": 3}, "it lacks dialogue.2"),
         ({"num_layers": 1}, "it has besides dialogue.1"),
         ({"audio_size": 4}, "it lacks projections.audio"),
