@@ -8,6 +8,7 @@ large libraries.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -82,6 +83,29 @@ def write_ecf(folder: Path) -> None:
         (folder / f"{split}.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
+def write_reccon(folder: Path) -> None:
+    """RECCON's layout with invented dialogues; its test file is left out."""
+    folder.mkdir(parents=True)
+    evidence = "expanded emotion cause evidence"
+    for split, ids in (("train", range(1, 7)), ("valid", range(7, 9))):
+        dialogues = {
+            f"{split}_{dialogue}": [
+                [
+                    {"turn": 1, "speaker": "A", "utterance": f"Letter {dialogue} came .", "emotion": "neutral"},
+                    {
+                        "turn": 2,
+                        "speaker": "B",
+                        "utterance": f"I like {dialogue} .",
+                        "emotion": "happiness",
+                        evidence: [1],
+                    },
+                ]
+            ]
+            for dialogue in ids
+        }
+        (folder / f"dailydialog_{split}.json").write_text(json.dumps(dialogues), encoding="utf-8")
+
+
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory: pytest.TempPathFactory, repository: Path, small_dir: Path, tiny_encoder: Path) -> Path:
     """A folder that looks like the clone of a user who has data and an encoder."""
@@ -97,6 +121,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory, repository: Path, small_
     (folder / "demo_output" / "encoder").symlink_to(tiny_encoder)
     (folder / "demo_output" / "conversation.txt").write_text("F: I lost it.\nM: Oh no, not again!\n", encoding="utf-8")
     write_ecf(folder / "path" / "to" / "ecf")
+    write_reccon(folder / "path" / "to" / "reccon")
     write_meld(folder / "path" / "to" / "meld", dialogues={"train": 8, "validation": 3, "test": 3}, features=False)
     write_ecem(folder / "path" / "to" / "ecem")
     (folder / "path" / "to" / "encoder").symlink_to(tiny_encoder)

@@ -182,8 +182,8 @@ class EncoderOptions:
     text_layers: str = option(
         "auto",
         "Encoder layers to mean-pool and concatenate, comma-separated, negative from the top; auto: at even steps up "
-        "to the top, six for scorers of pairs, three where emotions alone are recognised. With sentence encoders the "
-        "top layer alone loses several points of AUPRC.",
+        "to the top, six for scorers of pairs, three (thirds) where emotions alone are recognised. With sentence "
+        "encoders the top layer alone loses several points of AUPRC.",
     )
     max_tokens: int = option(
         128,

@@ -166,6 +166,7 @@ def _our_command(data_dir: Path, encoder: Path, folder: Path, threshold: OurThre
         *("--text_encoder", str(encoder), "--encoder_mode", "trained", "--batch_size", str(_BATCH)),
         # One pass over each mini-batch and no emotion categories, which HiLo does not learn either.
         *("--r_drop_weight", "0", "--emotion_category_weight", "0", "--learning_rate", "3e-4"),
+        *("--text_layers", "thirds"),
         *("--epochs", str(_EPOCHS), "--patience", "0", "--output_dir", str(folder / "ours"), "--quiet"),
         *(("--threshold", "0.5") if threshold == "half" else ()),
     ]

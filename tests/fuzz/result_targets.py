@@ -254,7 +254,7 @@ _COUNTS = {"dialogues": 1, "utterances": 2, "pairs": 1, "candidates": 4}
 _VARIANTS = {
     "baseline": {"epochs": 3},
     "narrow": {"hidden_size": 128, "objective": "rpcl"},
-    "as it is": None,
+    "one layer": {"num_layers": 1},
 }
 
 

@@ -61,7 +61,7 @@ def test_a_run_leaves_what_others_rely_on(
     for split in ("validation", "test"):
         table = pq.read_table(output / f"predictions_{split}.parquet")
         assert table.column_names == ["dialogue_id", "source_dialogue_id", "target_turn", "cause_turn", "label",
-                                      "prob_emo_cause", "prob_emo_context", "prob_non_pair"]  # fmt: skip
+                                      "prob_emo_cause", "prob_emo_context", "prob_non_pair", "emotion"]  # fmt: skip
         about = json.loads(table.schema.metadata[b"iemomecp"])
         assert about["synthetic"]
         assert about["split"] == split
@@ -73,10 +73,11 @@ def test_a_run_leaves_what_others_rely_on(
         assert again == results.metrics[split], "predictions give the reported scores"
     config = yaml.safe_load((output / "config.yaml").read_text())
     assert config["objective"] == "rpcl"
-    assert config["learning_rate"] == 3e-4
+    assert config["learning_rate"] == 1e-3
     events = [json.loads(line) for line in (output / "log.jsonl").read_text().splitlines()]
     assert [event["epoch"] for event in events] == [1, 2, 3]
-    assert set(events[0]["losses"]) == {"supervised", "ranking", "corrupted_supervision", "alignment"}
+    of_objective = {"supervised", "ranking", "corrupted_supervision", "alignment"}
+    assert set(events[0]["losses"]) == of_objective | {"emotion_category", "r_drop"}
     scorer = DialogueScorer.from_pretrained(output / "model")
     assert scorer.config.class_names == ["emo_cause", "emo_context", "non_pair"]
     assert scorer.text_encoder is not None

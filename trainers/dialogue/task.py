@@ -249,7 +249,9 @@ def _twice(batch: Batch) -> Batch:
     twice: Batch = {}
     for name, value in batch.items():
         if name == "text_tokens":
-            twice[name] = [*value, *value]
+            # One chunk stays one: a sharded encoder takes no other number, see chunk_tokens_of.
+            alone = len(value) == 1
+            twice[name] = [{key: torch.cat([t, t]) for key, t in value[0].items()}] if alone else [*value, *value]
         elif name == "text_order":
             twice[name] = torch.cat([value, value + sum(map(rows_of, batch["text_tokens"]))])
         else:

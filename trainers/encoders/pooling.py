@@ -17,7 +17,8 @@ def parse_layers(text: str, num_layers: int, count: int = 3) -> list[int]:
     """Reads the option ``--text_layers``.
 
     Args:
-        text: ``auto`` or comma-separated layer numbers; negative ones count from the top.
+        text: ``auto``, ``thirds`` (three at even steps) or comma-separated layer numbers; negative ones count from the
+            top.
         num_layers: Layers of the encoder, the embedding layer not counted.
         count: How many layers ``auto`` takes.
 
@@ -30,7 +31,11 @@ def parse_layers(text: str, num_layers: int, count: int = 3) -> list[int]:
     Example:
         >>> parse_layers("auto", 12), parse_layers("-1", 12), parse_layers("2,4", 6)
         ([4, 8, 12], [12], [2, 4])
+        >>> parse_layers("auto", 12, 6), parse_layers("thirds", 12, 6)
+        ([2, 4, 6, 8, 10, 12], [4, 8, 12])
     """
+    if text.strip() == "thirds":
+        return default_layers(num_layers)
     named = ("auto", default_layers(num_layers, count))
     return list(hidden_layers(text, num_layers + 1, option="--text_layers", named=named))
 
