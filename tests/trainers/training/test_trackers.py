@@ -86,7 +86,10 @@ def test_numbers_are_those_of_the_log(small_dir: Path, tiny_encoder: Path, tmp_p
     epochs = [line for line in epochs if line["event"] == "epoch"]
     expected = {
         "train/loss": [line["train_loss"] for line in epochs],
-        "train/supervised": [line["losses"]["supervised"] for line in epochs],
+        **{
+            f"train/{term}": [line["losses"][term] for line in epochs]
+            for term in ("supervised", "emotion_category", "r_drop")
+        },
         "learning_rate": [line["learning_rate"] for line in epochs],
         **{
             f"validation/{name}": [line["validation"][name] for line in epochs]
