@@ -143,8 +143,9 @@ class EnsembleScorer(PreTrainedModel):  # type: ignore[misc]
                 f"{folder / 'config.json'}: an ensemble states at least two members and a weight for each, which sum "
                 f"to 1; found {len(names)} members and weights {weights}. Make the ensemble again."
             )
-        dtype = {name: options[name] for name in ("dtype",) if options.get(name) is not None}
-        members = [load_scorer(folder / name, **dtype) for name in names]
+        # Earlier versions of transformers give what a caller has asked for in the configuration.
+        dtype = options.get("dtype") or getattr(options.get("config"), "dtype", None)
+        members = [load_scorer(folder / name, **({} if dtype is None else {"dtype": dtype})) for name in names]
         for name, member in zip(names, members, strict=True):
             classes = list(member.config.id2label.values())
             if isinstance(member, cls) or classes != list(config.id2label.values()):
