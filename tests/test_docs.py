@@ -149,7 +149,7 @@ def test_every_table_of_results_stands_below_the_commands_that_give_it(
                 options = read_options(ReportOptions, arguments, command="report", description=None)
                 assert str(options.runs_dir) in written, "the report is of the folder that the runs are written to"
     assert cells == ["3", "100", "6"]
-    assert folded == [5, 100, 40, 5]
+    assert folded == [5, 100, 10, 5]
 
 
 def _cells_of_folds(arguments: list[str], variants: list[str], folder: Path) -> int:
