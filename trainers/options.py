@@ -18,6 +18,9 @@ from iemomecp_dataset.trainers.compositions import OBJECTIVES
 from iemomecp_dataset.trainers.scorers import find_scorer, scorer_names, scorers
 
 __all__ = [
+    "CATEGORY_WEIGHT",
+    "PAIR_LAYERS",
+    "R_DROP_WEIGHT",
     "DataOptions",
     "DataSettings",
     "EncoderOptions",
@@ -36,6 +39,14 @@ __all__ = [
     "launcher_precision",
     "told_by_results",
 ]
+
+# Chosen by cross-validation, docs/results.md.
+CATEGORY_WEIGHT = 0.5
+"""Weight of the cross entropy of emotion categories where none is given."""
+R_DROP_WEIGHT = 1.0
+"""Weight of R-Drop where none is given."""
+PAIR_LAYERS = 6
+"""How many encoder layers scorers of pairs pool where none are named."""
 
 ObjectiveName = Literal[
     "base",
@@ -312,7 +323,7 @@ class ObjectiveOptions:
         None,
         "Dialogue scorer: weight of the divergence between two passes over each mini-batch with different dropout, "
         "both of which are trained on (R-Drop, arXiv 2106.14448, alpha). A step costs twice as much. 0: one pass. "
-        "Default: 1; 0 without --dropout, and for scorers of one's own.",
+        f"Default: {R_DROP_WEIGHT:g}; 0 without --dropout, and for scorers of one's own.",
         minimum=0.0,
         limit=1e6,
     )
@@ -329,7 +340,8 @@ class ObjectiveOptions:
         None,
         "Dialogue scorer: weight of the cross entropy of the utterances' emotion categories. Above 0 a head predicts "
         "them, and the predictions name the target's emotion, which definitions C and D of Pair F1 need: its most "
-        "probable category but neutral, as a pair states that its target has an emotion. 0: no head. Default: 0.5; "
+        "probable category but neutral, as a pair states that its target has an emotion. 0: no head. Default: "
+        f"{CATEGORY_WEIGHT:g}; "
         "0 where the train split has no categories, and for scorers of one's own.",
         minimum=0.0,
         limit=1e6,

@@ -20,8 +20,8 @@ from iemomecp_dataset.benchmark.runs.results import RunResults, read_results, wr
 from iemomecp_dataset.commands import report
 from iemomecp_dataset.errors import InvalidDataError, MissingDataError, RunFolderError, UsageError
 from iemomecp_dataset.trainers import load_scorer, predict, train
-from iemomecp_dataset.trainers.dialogue.task import R_DROP_WEIGHT
-from iemomecp_dataset.trainers.training.emotions import CATEGORY_WEIGHT, target_emotions
+from iemomecp_dataset.trainers.options import CATEGORY_WEIGHT, R_DROP_WEIGHT
+from iemomecp_dataset.trainers.training.emotions import target_emotions
 
 
 @pytest.mark.slow

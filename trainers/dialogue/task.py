@@ -65,7 +65,14 @@ from iemomecp_dataset.trainers.objectives import (
     supervised_extraction,
     symmetric_divergence,
 )
-from iemomecp_dataset.trainers.options import EncoderOptions, RunSettings, SharedData, TrainingOptions
+from iemomecp_dataset.trainers.options import (
+    PAIR_LAYERS,
+    R_DROP_WEIGHT,
+    EncoderOptions,
+    RunSettings,
+    SharedData,
+    TrainingOptions,
+)
 from iemomecp_dataset.trainers.scorers import config_fields
 from iemomecp_dataset.trainers.training.emotions import category_weight
 from iemomecp_dataset.trainers.training.pairs import pair_class_weights, pair_selection
@@ -75,8 +82,6 @@ from iemomecp_dataset.trainers.training.task import Batch, Examples, TrainingTas
 
 __all__ = [
     "MODEL_INPUTS",
-    "PAIR_LAYERS",
-    "R_DROP_WEIGHT",
     "DialoguePrediction",
     "DialogueStrategy",
     "drawn_in_epoch",
@@ -89,11 +94,6 @@ __all__ = [
     "utterance_inputs",
 ]
 
-PAIR_LAYERS = 6
-"""How many encoder layers scorers of pairs pool where none are named; docs/results.md has how it was chosen."""
-
-R_DROP_WEIGHT = 1.0
-"""Weight of R-Drop where none is given; docs/results.md has how it was chosen."""
 
 MODEL_INPUTS = (
     "mask",

@@ -13,9 +13,9 @@ from iemomecp_dataset.emotion_table import NO_EMOTION
 from iemomecp_dataset.errors import UsageError
 from iemomecp_dataset.metrics.emotion_scoring import emotion_scores
 from iemomecp_dataset.schema import NEUTRAL_EMOTIONS
+from iemomecp_dataset.trainers.options import CATEGORY_WEIGHT
 
 __all__ = [
-    "CATEGORY_WEIGHT",
     "categories_left_out",
     "category_weight",
     "check_emotions",
@@ -23,9 +23,6 @@ __all__ = [
     "no_categories",
     "target_emotions",
 ]
-
-CATEGORY_WEIGHT = 0.5
-"""Weight of the cross entropy of emotion categories where none is given; docs/results.md has how it was chosen."""
 
 
 def category_weight(given: float | None, corpus: Corpus, *, predicts: bool) -> float:
@@ -37,7 +34,7 @@ def category_weight(given: float | None, corpus: Corpus, *, predicts: bool) -> f
         predicts: Whether the model can predict categories.
 
     Returns:
-        The given one; otherwise :data:`CATEGORY_WEIGHT` if the model predicts categories and the train split has some,
+        The given one; otherwise ``CATEGORY_WEIGHT`` if the model predicts categories and the train split has some,
         else 0.
 
     Raises:

@@ -26,14 +26,13 @@ from iemomecp_dataset.trainers.dialogue.modeling import DialogueScorer
 from iemomecp_dataset.trainers.dialogue.task import drawn_in_epoch, prepare_dialogue
 from iemomecp_dataset.trainers.encoders.context import TextInContext
 from iemomecp_dataset.trainers.objectives import IGNORED_LABEL
-from iemomecp_dataset.trainers.options import DataOptions, TrainingOptions
+from iemomecp_dataset.trainers.options import CATEGORY_WEIGHT, DataOptions, TrainingOptions
 from iemomecp_dataset.trainers.pairs.further_corpora import asked_corpora, further_remarks, with_further_corpora
 from iemomecp_dataset.trainers.pairs.run_kind import PairRun
 from iemomecp_dataset.trainers.run import run
 from iemomecp_dataset.trainers.run_folder import RunFolder
 from iemomecp_dataset.trainers.run_inputs import origin_data, run_inputs
 from iemomecp_dataset.trainers.training.agreement import facts_of_inputs, facts_of_options
-from iemomecp_dataset.trainers.training.emotions import CATEGORY_WEIGHT
 from iemomecp_dataset.trainers.training.samplers import Drawn
 
 WORDS = ("rain", "train", "letter", "garden", "window", "kitchen", "bridge", "market")

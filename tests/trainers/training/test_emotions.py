@@ -11,8 +11,8 @@ from sklearn.metrics import accuracy_score, f1_score
 
 from iemomecp_dataset.corpus import Corpus, FurtherTraining, corpus_of
 from iemomecp_dataset.errors import InvalidDataError, UsageError
+from iemomecp_dataset.trainers.options import CATEGORY_WEIGHT
 from iemomecp_dataset.trainers.training.emotions import (
-    CATEGORY_WEIGHT,
     categories_left_out,
     category_weight,
     check_emotions,
