@@ -75,13 +75,15 @@ def test_the_peer_ends_with_the_first_evaluation_that_reaches_the_score(tmp_path
     # 300 of 600, 494 of 1031 on test, 356 of 648, and what would come after it.
     taken, said = printing(
         tmp_path,
-        "import time\nprint('valid 50.0000 34.6420 40.9277')\nprint('test 47.9146 26.3748 34.0220')\n"
+        "import time\nwhile time.process_time() < 0.3: pass\n"
+        "print('valid 50.0000 34.6420 40.9277')\nprint('test 47.9146 26.3748 34.0220')\n"
         "print('valid 54.9383 41.1085 47.0277')\ntime.sleep(60)",
     )
     assert [line.split(" after")[0] for line in said] == [
         "HiLo, evaluation 1: Pair F1 40.9",
         "HiLo, evaluation 2: Pair F1 47.0",
     ]
+    assert taken.processor > 0.2, "what it took is counted, but for a tick of the clock"
     assert taken.wall > 0
     assert "34.0220" in (tmp_path / "hilo.txt").read_text()
 
@@ -192,9 +194,7 @@ def test_a_clone_is_launched_and_its_scores_on_validation_are_read(
     given = {"data_dir": "ecf", "encoder": "encoder", "clone": "clone"}
     monkeypatch.chdir(tmp_path)
     # No fork of a prepared process: that is no child of the program that is timed, and its time is not counted.
-    rows = peer.run(
-        **given, python=sys.executable, pair_f1=0.001, folder=tmp_path / "kept", say=said.append
-    )
+    rows = peer.run(**given, python=sys.executable, pair_f1=0.001, folder=tmp_path / "kept", say=said.append)
     evaluation = next(line for line in said if line.startswith("HiLo, evaluation 1: Pair F1 "))
     printed = (tmp_path / "kept" / "hilo.txt").read_text()
     f1 = 100 * float(re.findall(r"f1: (\S+)", printed)[0])
