@@ -141,6 +141,7 @@ def test_every_table_of_results_stands_below_the_commands_that_give_it(
                 written.append(arguments[arguments.index("--runs_dir") + 1])
             elif program == "cross-validate":
                 folded.append(_cells_of_folds(arguments, variants, tmp_path))
+                written.append(f"{arguments[arguments.index('--runs_dir') + 1]}/cells")
             elif program == "scripts/ensemble.py":
                 given = read_options(EnsembleOptions, arguments, command="ensemble", description=None)
                 assert {str(Path(run).parent) for run in given.runs} <= {*written}
@@ -148,8 +149,8 @@ def test_every_table_of_results_stands_below_the_commands_that_give_it(
                 assert program == "scripts/report.py"
                 options = read_options(ReportOptions, arguments, command="report", description=None)
                 assert str(options.runs_dir) in written, "the report is of the folder that the runs are written to"
-    assert cells == ["3", "100", "6"]
-    assert folded == [5, 100, 10, 5]
+    assert cells == ["3", "3", "100", "6"]
+    assert folded == [5, 100, 35, 50, 5]
 
 
 def _cells_of_folds(arguments: list[str], variants: list[str], folder: Path) -> int:
