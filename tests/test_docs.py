@@ -119,7 +119,7 @@ def test_every_table_of_results_stands_below_the_commands_that_give_it(
     page = (repository / "docs" / "results.md").read_text(encoding="utf-8")
     head, *sections = page.split("\n## ")
     assert "\n|" not in head, "a table above the first command"
-    cells, folded, written = [], [], []
+    cells, folded, written, unreported = [], [], [], []
     for section in sections:
         before, _, _ = section.partition("\n|")
         assert re.search(r"^```$", before, re.M), f"no command above the first table of {section.splitlines()[0]}"
@@ -137,24 +137,31 @@ def test_every_table_of_results_stands_below_the_commands_that_give_it(
                     assert arguments[arguments.index("--init_from") + 1] in written
                     del arguments[(place := arguments.index("--init_from")) : place + 2]
                 matrix.main([*arguments, "--dry_run"])
-                cells += re.findall(r"^(\d+) cells", capsys.readouterr().out, re.M)
-                written.append(arguments[arguments.index("--runs_dir") + 1])
+                printed = capsys.readouterr().out
+                cells += re.findall(r"^(\d+) cells", printed, re.M)
+                of_matrix = arguments[arguments.index("--runs_dir") + 1]
+                written += [f"{of_matrix}/{name}" for name in re.findall(r"^(\S+) +new ", printed, re.M)]
+                unreported.append(Path(of_matrix))
             elif program == "cross-validate":
-                folded.append(_cells_of_folds(arguments, variants, tmp_path))
-                written.append(f"{arguments[arguments.index('--runs_dir') + 1]}/cells")
+                of_variants = _cells_of_folds(arguments, variants, tmp_path)
+                folded.append(len(of_variants))
+                written += [f"{arguments[arguments.index('--runs_dir') + 1]}/cells/{name}" for name in of_variants]
             elif program == "scripts/ensemble.py":
                 given = read_options(EnsembleOptions, arguments, command="ensemble", description=None)
-                assert {str(Path(run).parent) for run in given.runs} <= {*written}
+                assert {*map(str, given.runs)} <= {*written}
             else:
                 assert program == "scripts/report.py"
                 options = read_options(ReportOptions, arguments, command="report", description=None)
-                assert str(options.runs_dir) in written, "the report is of the folder that the runs are written to"
+                reported = [one for one in unreported if one.is_relative_to(options.runs_dir)]
+                assert reported, "the report is of the folder that the runs are written to"
+                unreported = [one for one in unreported if one not in reported]
     assert cells == ["3", "3", "100", "6"]
     assert folded == [5, 100, 35, 50, 5]
+    assert not unreported, "the runs of every matrix are rows of a report"
 
 
-def _cells_of_folds(arguments: list[str], variants: list[str], folder: Path) -> int:
-    """How many cells a command of cross-validation has; all of their options are ones that the trainer takes."""
+def _cells_of_folds(arguments: list[str], variants: list[str], folder: Path) -> list[str]:
+    """Names of the cells of a command of cross-validation; all of their options are ones that the trainer takes."""
     parser = OptionParser(CrossValidationOptions, command="cross-validate", usage="", description=None)
     known, rest = parser.parse_known(arguments)
     options = CrossValidationOptions(**known)
@@ -165,7 +172,8 @@ def _cells_of_folds(arguments: list[str], variants: list[str], folder: Path) -> 
         named = read_variants(folder / "variants.yaml")
     common = {**trainer_options(rest), "data_dir": (str(folder),)}
     baseline, of_variants = variants_of(common, options.vary, named)
-    return len(fold_cells(baseline, of_variants, options.seeds, folder / "folds.json", options.folds))
+    cells = fold_cells(baseline, of_variants, options.seeds, folder / "folds.json", options.folds)
+    return [one.cell.name for one in cells]
 
 
 def test_commands_of_the_page_on_explanations_are_accepted(
