@@ -193,8 +193,8 @@ class EncoderOptions:
     text_layers: str = option(
         "auto",
         "Encoder layers to mean-pool and concatenate, comma-separated, negative from the top; auto: at even steps up "
-        "to the top, six for scorers of pairs, three (thirds) where emotions alone are recognised. With sentence "
-        "encoders the top layer alone loses several points of AUPRC.",
+        f"to the top, {PAIR_LAYERS} for scorers of pairs, 3 (thirds) where emotions alone are recognised. With "
+        "sentence encoders the top layer alone loses several points of AUPRC.",
     )
     max_tokens: int = option(
         128,
@@ -340,9 +340,8 @@ class ObjectiveOptions:
         None,
         "Dialogue scorer: weight of the cross entropy of the utterances' emotion categories. Above 0 a head predicts "
         "them, and the predictions name the target's emotion, which definitions C and D of Pair F1 need: its most "
-        "probable category but neutral, as a pair states that its target has an emotion. 0: no head. Default: "
-        f"{CATEGORY_WEIGHT:g}; "
-        "0 where the train split has no categories, and for scorers of one's own.",
+        "probable category but neutral, as a pair states that its target has an emotion. 0: no head. "
+        f"Default: {CATEGORY_WEIGHT:g}; 0 where the train split has no categories, and for scorers of one's own.",
         minimum=0.0,
         limit=1e6,
     )
